@@ -1,0 +1,82 @@
+# Everything here needs Go, git and make, and nothing else.
+
+GO          ?= go
+PREFIX      ?= $(HOME)/.local
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+BIN         := bin/git-evoseal-rollback
+
+.PHONY: all
+all: build
+
+## build: the program, in bin/
+.PHONY: build
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/git-evoseal-rollback
+
+## install: program and man page below PREFIX (default ~/.local)
+.PHONY: install
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 644 docs/git-evoseal-rollback.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
+
+.PHONY: uninstall
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/git-evoseal-rollback' '$(DESTDIR)$(PREFIX)/share/man/man1/git-evoseal-rollback.1'
+
+## test: everything that a change must pass
+.PHONY: test
+test: vet staticcheck build cross race
+
+.PHONY: vet
+vet:
+	@test -z "$$(gofmt -l cmd gitstore manager safety)" || { gofmt -l cmd gitstore manager safety; echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+# The other system that is supported, as far as a compiler can tell.
+.PHONY: cross
+cross:
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/... ./gitstore/... ./manager/... ./safety/...
+
+.PHONY: race
+race:
+	$(GO) test -race -timeout 20m ./...
+
+## demo: a real project recorded, damaged and rolled back, with the proof
+.PHONY: demo
+demo: build
+	@PATH="$(CURDIR)/bin:$$PATH" sh docs/demo.sh
+
+## bench: our figures beside git's, in one run, on memory and on disk
+.PHONY: bench
+bench: build
+	$(GO) run ./cmd/git-evoseal-rollback/bench -binary $(CURDIR)/$(BIN)
+
+## fuzz: every decoder's fuzz target for FUZZTIME each
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+## man: the manual page, from the program's own help
+.PHONY: man
+man:
+	$(GO) run ./cmd/git-evoseal-rollback man > docs/git-evoseal-rollback.1
+
+.PHONY: clean
+clean:
+	rm -rf bin
+
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)

@@ -1,0 +1,175 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+)
+
+var (
+	// ErrNoRepository says that the project isn't a Git work tree.
+	ErrNoRepository = errors.New("the project is not a Git repository")
+	// ErrBranchExists says that the branch is there already.
+	ErrBranchExists = errors.New("branch exists")
+	// ErrForeignFormat says that the project's repository keeps its objects or
+	// refs in a way that this program doesn't write.
+	ErrForeignFormat = errors.New("the project's repository has a format that can't be written")
+)
+
+// Branch is what [Store.WriteBranch] made.
+type Branch struct {
+	Name    string
+	Commit  ID
+	Objects int
+	// Converts says that the project's own git converts files on their way in
+	// or out (line ends, filters), so that files may show as changed.
+	Converts bool
+}
+
+// WriteBranch carries a checkpoint into the project's own repository as a new
+// branch: its objects as one pack, and the ref. Nothing is checked out; index,
+// HEAD and work tree stay as they are. The commit's parent is the checkpoint's
+// Source-Commit, if the repository still has it.
+func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Branch, error) {
+	p := s.project
+	if err := s.CheckBranch(name); err != nil {
+		return nil, err
+	}
+	db, err := odb.Open(filepath.Join(p.CommonDir, "objects"))
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	pack, err := db.NewPack()
+	if err != nil {
+		return nil, err
+	}
+	defer pack.Abort()
+	lane := pack.NewLane()
+	if err := s.copyTree(ctx, c.Tree, pack, lane); err != nil {
+		return nil, err
+	}
+	commit := commitData{Tree: c.Tree, Who: s.identity(), When: c.Time, Message: c.branchMessage()}
+	if source, err := ParseID(c.SourceCommit); err == nil && db.Has(source) {
+		commit.Parents = []ID{source}
+	}
+	data, err := encodeCommit(commit)
+	if err != nil {
+		return nil, err
+	}
+	id, _, err := lane.Add(odb.Commit, data)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := pack.Finish()
+	if err != nil {
+		return nil, err
+	}
+	none := [20]byte{}
+	err = s.projectRefs().Update(ctx, refs.Update{Name: "refs/heads/" + name, Old: &none, New: id, Reason: "branch: checkpoint " + c.Version})
+	switch {
+	case errors.Is(err, refs.ErrChanged):
+		return nil, fmt.Errorf("%q: %w", name, ErrBranchExists)
+	case err != nil:
+		return nil, refError(err)
+	}
+	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Converts: p.converts()}, nil
+}
+
+// CheckBranch says whether [Store.WriteBranch] could make a branch of this name.
+func (s *Store) CheckBranch(name string) error {
+	p := s.project
+	switch {
+	case p.CommonDir == "":
+		return ErrNoRepository
+	case p.idSize() != 20:
+		return fmt.Errorf("%w: its objects are named by SHA-256", ErrForeignFormat)
+	}
+	if format, ok := p.Config.Get("extensions", "refStorage"); ok && format != "files" {
+		return fmt.Errorf("%w: its refs are kept as %s", ErrForeignFormat, format)
+	}
+	if name == "" || name[0] == '-' || name == "HEAD" || refs.CheckName("refs/heads/"+name) != nil {
+		return &NameError{Name: name, Reason: "git allows no such branch"}
+	}
+	if _, err := s.projectRefs().Read("refs/heads/" + name); err == nil {
+		return fmt.Errorf("%q: %w", name, ErrBranchExists)
+	}
+	return nil
+}
+
+func (s *Store) projectRefs() *refs.DB {
+	return refs.Open(s.project.CommonDir, refs.Options{Log: s.log, LockTimeout: s.opts.LockTimeout, Ident: s.reflogIdent})
+}
+
+// converts says whether git's configuration makes it convert files.
+func (p *Project) converts() bool {
+	if v, ok := p.Config.Get("core", "autocrlf"); ok && !strings.EqualFold(v, "false") {
+		return true
+	}
+	for _, v := range p.Config.values {
+		if strings.EqualFold(v.section, "filter") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Checkpoint) branchMessage() string {
+	return withTrailers(c.Message, []trailer{{trailerVersion, c.Version}, {"Checkpoint-Commit", c.Commit.String()}})
+}
+
+// copyTree puts the tree and all below it into the pack, as far as the
+// repository doesn't have it.
+func (s *Store) copyTree(ctx context.Context, tree ID, pack *odb.PackWriter, lane *odb.Lane) error {
+	if pack.Has(tree) {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	data, err := s.db.ReadType(tree, odb.Tree)
+	if err != nil {
+		return err
+	}
+	list, err := odb.ParseTree(data)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if e.Mode == scan.ModeDir {
+			err = s.copyTree(ctx, e.ID, pack, lane)
+		} else if !pack.Has(e.ID) {
+			err = s.copyBlob(e.ID, lane)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, _, err = lane.Add(odb.Tree, data)
+	return err
+}
+
+func (s *Store) copyBlob(id ID, lane *odb.Lane) error {
+	_, size, err := s.db.Size(id)
+	if err != nil {
+		return err
+	}
+	if size < odb.BigObject {
+		data, err := s.db.ReadType(id, odb.Blob)
+		if err != nil {
+			return err
+		}
+		_, _, err = lane.Add(odb.Blob, data)
+		return err
+	}
+	r := s.db.Reader(id)
+	defer r.Close()
+	_, _, err = lane.AddStream(odb.Blob, size, r)
+	return err
+}

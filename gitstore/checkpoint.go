@@ -1,0 +1,270 @@
+package gitstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Checkpoint is one recorded tree and what is known of it.
+type Checkpoint struct {
+	Version string
+	// Tag is the annotated tag, Commit what it names. Parent is null for the
+	// first checkpoint of a line.
+	Tag, Commit, Tree, Parent ID
+	Time                      time.Time
+	Author                    Identity
+	// Message is without the trailers that follow.
+	Message      string
+	SourceCommit string
+	SourceBranch string
+	// SourceDirty is "true", "false" or "" when unknown: whether the tree
+	// differs from Source-Commit's.
+	SourceDirty string
+	ToolVersion string
+	Reason      string
+	// Files and Bytes count what is recorded.
+	Files, Bytes int64
+	// Partial checkpoints lack paths that could not be read; see [Meta].
+	Partial bool
+	// MetaID is the blob that [Store.Meta] reads.
+	MetaID ID
+}
+
+// Checkpoints lists all of them, newest first. A tag that isn't a checkpoint is
+// left out; one whose objects are damaged is left out with a warning in the log,
+// and [Store.Verify] names it.
+func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
+	refs, err := s.refs.List(tagPrefix)
+	if err != nil {
+		s.log.Warn("some tags can't be read", "error", err)
+	}
+	var all []Checkpoint
+	for _, r := range refs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c, err := s.load(strings.TrimPrefix(r.Name, tagPrefix), r.ID)
+		switch {
+		case errors.Is(err, errNotCheckpoint):
+		case err != nil:
+			s.log.Warn("checkpoint can't be read", "version", strings.TrimPrefix(r.Name, tagPrefix), "error", err)
+		default:
+			all = append(all, c)
+		}
+	}
+	sortNewestFirst(all)
+	return all, nil
+}
+
+// sortNewestFirst orders by time, and within one second by lineage: a child is
+// newer than its parent.
+func sortNewestFirst(all []Checkpoint) {
+	parents := make(map[ID]ID, len(all))
+	for _, c := range all {
+		parents[c.Commit] = c.Parent
+	}
+	depths := make(map[ID]int, len(all))
+	depth := func(id ID) int {
+		var path []ID
+		at := id
+		for {
+			if _, known := depths[at]; known {
+				break
+			}
+			parent, ok := parents[at]
+			if !ok {
+				break
+			}
+			path = append(path, at)
+			at = parent
+		}
+		for _, id := range slices.Backward(path) {
+			depths[id] = depths[parents[id]] + 1
+		}
+		return depths[id]
+	}
+	slices.SortFunc(all, func(a, b Checkpoint) int {
+		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(depth(b.Commit), depth(a.Commit)), cmp.Compare(b.Version, a.Version))
+	})
+}
+
+var errNotCheckpoint = errors.New("not a checkpoint")
+
+// load reads the checkpoint that a tag names.
+func (s *Store) load(version string, tag ID) (Checkpoint, error) {
+	id, c, err := s.readCommit(tag)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	message, trailers := splitTrailers(c.Message)
+	if trailers[trailerVersion] == "" {
+		return Checkpoint{}, errNotCheckpoint
+	}
+	cp := Checkpoint{
+		Version: version, Tag: tag, Commit: id, Tree: c.Tree,
+		Time: c.When, Author: c.Who, Message: message,
+		SourceCommit: trailers[trailerSourceCommit],
+		SourceBranch: trailers[trailerSourceBranch],
+		SourceDirty:  trailers[trailerSourceDirty],
+		ToolVersion:  trailers[trailerTool],
+		Reason:       trailers[trailerReason],
+		Partial:      trailers[trailerPartial] != "",
+	}
+	if len(c.Parents) > 0 {
+		cp.Parent = c.Parents[0]
+	}
+	cp.Files, _ = strconv.ParseInt(trailers[trailerFiles], 10, 64)
+	cp.Bytes, _ = strconv.ParseInt(trailers[trailerBytes], 10, 64)
+	if m := trailers[trailerMeta]; m != "" {
+		if cp.MetaID, err = ParseID(m); err != nil {
+			return Checkpoint{}, fmt.Errorf("trailer %s: %w", trailerMeta, err)
+		}
+	}
+	return cp, nil
+}
+
+// Resolve finds a checkpoint by its version, by [Latest], by a prefix of its
+// commit's id of at least four digits that no other shares, or by one of these
+// and a number of steps back: "latest~2". The error is a [NotFoundError].
+func (s *Store) Resolve(ctx context.Context, rev string) (Checkpoint, error) {
+	if c, err := s.byVersion(rev); !errors.Is(err, ErrNotFound) {
+		return c, err
+	}
+	base, back, err := splitAncestry(rev)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	c, err := s.resolveBase(ctx, base, rev)
+	for i := 0; err == nil && i < back; i++ {
+		if c.Parent.IsZero() {
+			return Checkpoint{}, &NotFoundError{Rev: rev, Detail: fmt.Sprintf("%q has %d before it", base, i)}
+		}
+		c, err = s.byCommit(ctx, c.Parent, rev)
+	}
+	return c, err
+}
+
+func (s *Store) byVersion(version string) (Checkpoint, error) {
+	missing := &NotFoundError{Rev: version}
+	if CheckVersion(version) != nil {
+		return Checkpoint{}, missing
+	}
+	tag, err := s.refs.Read(tagPrefix + version)
+	if errors.Is(err, ErrNotFound) || isNotExist(err) {
+		return Checkpoint{}, missing
+	}
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	c, err := s.load(version, tag)
+	if errors.Is(err, errNotCheckpoint) {
+		return Checkpoint{}, missing
+	}
+	return c, err
+}
+
+func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, error) {
+	all, err := s.Checkpoints(ctx)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if base == Latest || base == "" {
+		if len(all) == 0 {
+			return Checkpoint{}, &NotFoundError{Rev: rev, Detail: "there are none yet"}
+		}
+		return all[0], nil
+	}
+	var found []Checkpoint
+	for _, c := range all {
+		if c.Version == base {
+			return c, nil
+		}
+		if len(base) >= 4 && strings.HasPrefix(c.Commit.String(), strings.ToLower(base)) {
+			found = append(found, c)
+		}
+	}
+	if len(found) == 0 {
+		if found, err = s.replacedByPrefix(base); err != nil {
+			return Checkpoint{}, err
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Checkpoint{}, &NotFoundError{Rev: rev, Similar: similar(base, all)}
+	}
+	names := make([]string, len(found))
+	for i, c := range found {
+		names[i] = c.Version
+	}
+	return Checkpoint{}, &NotFoundError{Rev: rev, Detail: "it is the beginning of more than one commit", Similar: names}
+}
+
+// replacedByPrefix looks among the checkpoints that --force put another in the
+// place of.
+func (s *Store) replacedByPrefix(prefix string) ([]Checkpoint, error) {
+	if len(prefix) < 4 {
+		return nil, nil
+	}
+	refs, err := s.refs.List(replacedRef)
+	if err != nil {
+		return nil, err
+	}
+	var found []Checkpoint
+	for _, r := range refs {
+		hex := strings.TrimPrefix(r.Name, replacedRef)
+		if strings.HasPrefix(hex, strings.ToLower(prefix)) {
+			c, err := s.load("", r.ID)
+			if err != nil {
+				return nil, err
+			}
+			c.Version = hex
+			found = append(found, c)
+		}
+	}
+	return found, nil
+}
+
+func (s *Store) byCommit(ctx context.Context, id ID, rev string) (Checkpoint, error) {
+	all, err := s.Checkpoints(ctx)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	for _, c := range all {
+		if c.Commit == id {
+			return c, nil
+		}
+	}
+	if replaced, err := s.replacedByPrefix(id.String()); err != nil || len(replaced) == 1 {
+		return replaced[0], err
+	}
+	return Checkpoint{}, &NotFoundError{Rev: rev, Detail: "commit " + id.String()[:10] + " has no version any more"}
+}
+
+// similar proposes at most three versions that share their beginning with what
+// was asked for, the longest first.
+func similar(name string, all []Checkpoint) []string {
+	shared := func(version string) int {
+		a, b := strings.ToLower(name), strings.ToLower(version)
+		n := 0
+		for n < min(len(a), len(b)) && a[n] == b[n] {
+			n++
+		}
+		return n
+	}
+	var names []string
+	for _, c := range all {
+		if shared(c.Version) > 0 {
+			names = append(names, c.Version)
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return shared(b) - shared(a) })
+	return names[:min(3, len(names))]
+}

@@ -1,0 +1,375 @@
+package odb
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Type is an object's type, with Git's own numbering.
+type Type = plumbing.ObjectType
+
+// The four object types.
+const (
+	Commit = plumbing.CommitObject
+	Tree   = plumbing.TreeObject
+	Blob   = plumbing.BlobObject
+	Tag    = plumbing.TagObject
+)
+
+var (
+	// ErrNotFound says that no copy of the object is in the database. It also
+	// matches [fs.ErrNotExist].
+	ErrNotFound = errors.New("object not found")
+	// ErrCorrupt says that an object is there but its bytes are not what its
+	// name promises, or cannot be decoded. See [CorruptError].
+	ErrCorrupt = errors.New("corrupt object")
+	// ErrCollision says that content carries a SHA-1 collision attack.
+	ErrCollision = errors.New("content carries a SHA-1 collision attack")
+)
+
+// NotFoundError names the missing object.
+type NotFoundError struct{ ID ID }
+
+func (e *NotFoundError) Error() string { return "object " + e.ID.String() + " not found" }
+
+// Is matches [ErrNotFound] and [fs.ErrNotExist].
+func (e *NotFoundError) Is(target error) bool {
+	return target == ErrNotFound || target == fs.ErrNotExist
+}
+
+// CorruptError names a corrupt object and the file that holds it.
+type CorruptError struct {
+	ID   ID
+	File string
+	Err  error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("object %s in %s is corrupt: %v", e.ID, filepath.Base(e.File), e.Err)
+}
+
+// Is matches [ErrCorrupt].
+func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// DB is an object database. Its methods may be called by any number of
+// goroutines.
+type DB struct {
+	dir string
+
+	mu         sync.RWMutex
+	packs      []*pack
+	alternates []*DB
+}
+
+// Open reads the list of packs below dir, an existing objects directory, and
+// follows its alternates.
+func Open(dir string) (*DB, error) {
+	return open(dir, 0)
+}
+
+// maxAlternates is git's own bound on how deep alternates may nest.
+const maxAlternates = 5
+
+func open(dir string, depth int) (*DB, error) {
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.IsDir() {
+		return nil, fmt.Errorf("%s is not an objects directory", dir)
+	}
+	db := &DB{dir: dir}
+	if err := db.Refresh(); err != nil {
+		return nil, err
+	}
+	if depth < maxAlternates {
+		db.openAlternates(depth)
+	}
+	return db, nil
+}
+
+// openAlternates skips an alternate that is gone, as git does: objects that
+// were only there are then reported missing by name.
+func (db *DB) openAlternates(depth int) {
+	data, err := os.ReadFile(filepath.Join(db.dir, "info", "alternates"))
+	if err != nil {
+		return
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		p := strings.TrimSpace(lines.Text())
+		if p == "" || strings.HasPrefix(p, "#") {
+			continue
+		}
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(db.dir, p)
+		}
+		if alt, err := open(p, depth+1); err == nil {
+			db.alternates = append(db.alternates, alt)
+		}
+	}
+}
+
+// Dir is the objects directory.
+func (db *DB) Dir() string { return db.dir }
+
+// Close releases the files. The DB must not be in use any more.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var errs []error
+	for _, p := range db.packs {
+		errs = append(errs, p.close())
+	}
+	db.packs = nil
+	for _, alt := range db.alternates {
+		errs = append(errs, alt.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Refresh looks for packs that came since, such as those of another process,
+// and lets go of those that went.
+func (db *DB) Refresh() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	entries, err := os.ReadDir(filepath.Join(db.dir, "pack"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	had := make(map[string]*pack, len(db.packs))
+	for _, p := range db.packs {
+		had[p.name] = p
+	}
+	var now []*pack
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), ".idx")
+		if !ok || !strings.HasPrefix(base, "pack-") {
+			continue
+		}
+		if p := had[base]; p != nil {
+			now = append(now, p)
+			delete(had, base)
+			continue
+		}
+		now = append(now, newPack(db.dir, base))
+	}
+	// A pack that went may still be read by another goroutine: it keeps its
+	// open file until the DB is closed.
+	for _, p := range had {
+		if p.opened() {
+			now = append(now, p)
+		}
+	}
+	db.packs = now
+	return nil
+}
+
+func (db *DB) snapshot() []*pack {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return slices.Clone(db.packs)
+}
+
+// Has says whether an index or a loose file names the object. It doesn't read
+// the object, and doesn't look for packs that came since the last Refresh.
+func (db *DB) Has(id ID) bool {
+	if _, ok := db.locate(id); ok {
+		return true
+	}
+	if _, err := os.Lstat(db.loosePath(id)); err == nil {
+		return true
+	}
+	for _, alt := range db.alternates {
+		if alt.Has(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasPacked is Has for packs of this directory only, without a system call.
+func (db *DB) HasPacked(id ID) bool {
+	_, ok := db.locate(id)
+	return ok
+}
+
+func (db *DB) locate(id ID) (Location, bool) {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	for _, p := range db.packs {
+		if off, ok := p.find(id); ok {
+			return Location{pack: p, Offset: off}, true
+		}
+	}
+	return Location{}, false
+}
+
+// Location says where in which pack an object lies, so that a reader of many
+// objects can take them in the order of the disk.
+type Location struct {
+	pack   *pack
+	Offset int64
+}
+
+// Pack is the file name of the pack, empty for an object that isn't packed.
+func (l Location) Pack() string {
+	if l.pack == nil {
+		return ""
+	}
+	return l.pack.name
+}
+
+// Locate returns where id is packed; the zero Location when it isn't.
+func (db *DB) Locate(id ID) Location {
+	l, _ := db.locate(id)
+	return l
+}
+
+// Read returns the object with its bytes, which hash to id. The slice is the
+// caller's.
+func (db *DB) Read(id ID) (Type, []byte, error) {
+	var buf bytes.Buffer
+	typ, _, err := db.copyTo(id, &buf, true)
+	if err != nil {
+		return 0, nil, err
+	}
+	return typ, buf.Bytes(), nil
+}
+
+// ReadType is Read for an object that must be of one type.
+func (db *DB) ReadType(id ID, want Type) ([]byte, error) {
+	typ, data, err := db.Read(id)
+	if err != nil {
+		return nil, err
+	}
+	if typ != want {
+		return nil, fmt.Errorf("object %s is a %s, not a %s", id, typ, want)
+	}
+	return data, nil
+}
+
+// Stream copies the object into w with memory that doesn't grow with its size
+// (unless it is stored as a delta). The bytes are hashed in passing: when Stream
+// returns an error, what w received must be thrown away.
+func (db *DB) Stream(id ID, w io.Writer) (Type, int64, error) {
+	return db.copyTo(id, w, false)
+}
+
+// copyTo tries every copy of the object. A writer that can't take its bytes
+// back gets only one try.
+func (db *DB) copyTo(id ID, w io.Writer, again bool) (Type, int64, error) {
+	for attempt := 0; ; attempt++ {
+		typ, n, err := db.tryCopies(id, w, again)
+		if !errors.Is(err, ErrNotFound) || attempt > 0 {
+			return typ, n, err
+		}
+		if err := db.Refresh(); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+func (db *DB) tryCopies(id ID, w io.Writer, again bool) (Type, int64, error) {
+	var bad error
+	try := func(read func(io.Writer) (Type, int64, error)) (Type, int64, bool) {
+		c := &countingWriter{w: w}
+		typ, n, err := read(c)
+		if err == nil {
+			return typ, n, true
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			bad = err
+		}
+		if buf, ok := w.(*bytes.Buffer); ok && again {
+			buf.Reset()
+			c.n = 0
+		}
+		return 0, 0, c.n > 0
+	}
+	for _, p := range db.snapshot() {
+		off, ok := p.find(id)
+		if !ok {
+			continue
+		}
+		typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return p.copyTo(db, id, off, w) })
+		if stop {
+			return typ, n, badOrNil(typ, bad)
+		}
+	}
+	if typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return db.copyLoose(id, w) }); stop {
+		return typ, n, badOrNil(typ, bad)
+	}
+	for _, alt := range db.alternates {
+		if typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return alt.tryCopies(id, w, again) }); stop {
+			return typ, n, badOrNil(typ, bad)
+		}
+	}
+	if bad != nil {
+		return 0, 0, bad
+	}
+	return 0, 0, &NotFoundError{ID: id}
+}
+
+// badOrNil keeps the error of a read that failed after it had written.
+func badOrNil(typ Type, bad error) error {
+	if typ != 0 {
+		return nil
+	}
+	return bad
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// Size returns an object's type and size from its header alone; nothing is
+// verified.
+func (db *DB) Size(id ID) (Type, int64, error) {
+	for _, p := range db.snapshot() {
+		if off, ok := p.find(id); ok {
+			return p.size(db, off)
+		}
+	}
+	typ, n, err := db.looseHeader(id)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return typ, n, err
+	}
+	for _, alt := range db.alternates {
+		if typ, n, err := alt.Size(id); err == nil {
+			return typ, n, nil
+		}
+	}
+	return 0, 0, &NotFoundError{ID: id}
+}
+
+// Reader returns the object's bytes as they are verified by Stream. It must be
+// closed. The error of a corrupt object may come as late as the last byte.
+func (db *DB) Reader(id ID) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() {
+		_, _, err := db.Stream(id, w)
+		w.CloseWithError(err)
+	}()
+	return r
+}

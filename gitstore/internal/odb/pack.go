@@ -1,0 +1,400 @@
+package odb
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/klauspost/compress/flate"
+)
+
+// pack is one pack with its index, opened at the first lookup.
+type pack struct {
+	dir  string
+	name string
+
+	once   sync.Once
+	ready  atomic.Bool
+	err    error
+	idx    *packIndex
+	f      *os.File
+	length int64
+}
+
+// Entry kinds that are not objects by themselves.
+const (
+	ofsDelta = 6
+	refDelta = 7
+)
+
+// maxDeltaDepth bounds the chain that a reader follows. git's own default is
+// 50 and its maximum 4095.
+const maxDeltaDepth = 4095
+
+func newPack(objects, name string) *pack {
+	return &pack{dir: filepath.Join(objects, "pack"), name: name}
+}
+
+func (p *pack) path(ext string) string { return filepath.Join(p.dir, p.name+ext) }
+
+func (p *pack) open() error {
+	p.once.Do(func() {
+		if p.idx, p.err = openIndex(p.path(".idx")); p.err != nil {
+			return
+		}
+		if p.f, p.err = os.Open(p.path(".pack")); p.err != nil {
+			return
+		}
+		fi, err := p.f.Stat()
+		if err != nil {
+			p.err = err
+			return
+		}
+		p.length = fi.Size()
+		p.ready.Store(true)
+	})
+	return p.err
+}
+
+// opened says whether the pack is in use, without opening it.
+func (p *pack) opened() bool { return p.ready.Load() }
+
+func (p *pack) close() error {
+	p.once.Do(func() { p.err = os.ErrClosed })
+	var errs []error
+	if p.idx != nil {
+		errs = append(errs, p.idx.close())
+	}
+	if p.f != nil {
+		errs = append(errs, p.f.Close())
+	}
+	p.err = os.ErrClosed
+	return errors.Join(errs...)
+}
+
+func (p *pack) find(id ID) (off int64, ok bool) {
+	if p.open() != nil {
+		return 0, false
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	var fault error
+	defer func() {
+		if fault != nil {
+			off, ok = 0, false
+		}
+	}()
+	defer guardFault(&fault)
+	i, ok := p.idx.find(id)
+	if !ok {
+		return 0, false
+	}
+	return p.idx.offset(i), true
+}
+
+// entry is the header of a packed object.
+type entry struct {
+	kind Type
+	size int64
+	// data is where the deflated bytes start.
+	data int64
+	// base is the offset of an ofsDelta's base, baseID the name of a refDelta's.
+	base   int64
+	baseID ID
+}
+
+// maxEntryHeader is room for a type and a 64-bit size, and a base.
+const maxEntryHeader = 32
+
+func (p *pack) entry(off int64) (entry, error) {
+	var buf [maxEntryHeader]byte
+	if off < 12 || off >= p.length-20 {
+		return entry{}, fmt.Errorf("offset %d lies outside the pack", off)
+	}
+	n, err := p.f.ReadAt(buf[:], off)
+	if err != nil && err != io.EOF {
+		return entry{}, err
+	}
+	e, used, err := parseEntry(buf[:n], off)
+	if err != nil {
+		return entry{}, err
+	}
+	e.data = off + int64(used)
+	return e, nil
+}
+
+var errEntryHeader = errors.New("pack entry has a malformed header")
+
+func parseEntry(b []byte, off int64) (entry, int, error) {
+	if len(b) == 0 {
+		return entry{}, 0, errEntryHeader
+	}
+	e := entry{kind: Type(b[0] >> 4 & 7), size: int64(b[0] & 15)}
+	i, shift := 1, 4
+	for b[i-1]&0x80 != 0 {
+		if i >= len(b) || shift > 57 {
+			return entry{}, 0, errEntryHeader
+		}
+		e.size |= int64(b[i]&0x7f) << shift
+		shift += 7
+		i++
+	}
+	switch e.kind {
+	case Commit, Tree, Blob, Tag:
+	case ofsDelta:
+		back, n, err := parseOffset(b[i:])
+		if err != nil {
+			return entry{}, 0, err
+		}
+		i += n
+		e.base = off - back
+	case refDelta:
+		if len(b) < i+20 {
+			return entry{}, 0, errEntryHeader
+		}
+		e.baseID = ID(b[i : i+20])
+		i += 20
+	default:
+		return entry{}, 0, errEntryHeader
+	}
+	return e, i, nil
+}
+
+// parseOffset reads git's offset encoding, in which every continuation adds
+// one so that no value has two spellings.
+func parseOffset(b []byte) (int64, int, error) {
+	var v int64
+	for i, c := range b {
+		if i > 0 {
+			v++
+		}
+		if v > math.MaxInt64>>8 {
+			break
+		}
+		v = v<<7 | int64(c&0x7f)
+		if c&0x80 == 0 {
+			return v, i + 1, nil
+		}
+	}
+	return 0, 0, errEntryHeader
+}
+
+// copyTo writes the object at off and verifies that it is id.
+func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error) {
+	corrupt := func(err error) (Type, int64, error) {
+		return 0, 0, &CorruptError{ID: id, File: p.path(".pack"), Err: err}
+	}
+	e, err := p.entry(off)
+	if err != nil {
+		return corrupt(err)
+	}
+	h := hashers.Get().(*Hasher)
+	defer hashers.Put(h)
+	typ := e.kind
+	switch e.kind {
+	case ofsDelta, refDelta:
+		var data []byte
+		if typ, data, err = p.resolve(db, e, 0); err != nil {
+			return corrupt(err)
+		}
+		e.size = int64(len(data))
+		h.Start(typ, e.size)
+		h.Write(data)
+		if err := checkSum(h, id); err != nil {
+			return corrupt(err)
+		}
+		_, err = w.Write(data)
+		return typ, e.size, err
+	}
+	h.Start(typ, e.size)
+	sink := &teeWriter{h: h, w: w}
+	if err := p.inflate(e, sink); err != nil {
+		if sink.err != nil {
+			return 0, 0, sink.err
+		}
+		return corrupt(err)
+	}
+	if err := checkSum(h, id); err != nil {
+		return corrupt(err)
+	}
+	return typ, e.size, nil
+}
+
+// teeWriter tells the writer's own failure, such as a full disk, from that of
+// the object.
+type teeWriter struct {
+	h   *Hasher
+	w   io.Writer
+	err error
+}
+
+func (t *teeWriter) Write(b []byte) (int, error) {
+	t.h.Write(b)
+	n, err := t.w.Write(b)
+	t.err = err
+	return n, err
+}
+
+func checkSum(h *Hasher, want ID) error {
+	got, err := h.Sum()
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("its bytes hash to %s", got)
+	}
+	return nil
+}
+
+// resolve rebuilds a deltified object.
+func (p *pack) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
+	if depth > maxDeltaDepth {
+		return 0, nil, errors.New("delta chain is too long")
+	}
+	var delta bytes.Buffer
+	if e.kind != ofsDelta && e.kind != refDelta {
+		err := p.inflate(e, &delta)
+		return e.kind, delta.Bytes(), err
+	}
+	var typ Type
+	var base []byte
+	var err error
+	if e.kind == refDelta {
+		typ, base, err = db.Read(e.baseID)
+	} else {
+		var be entry
+		if be, err = p.entry(e.base); err == nil {
+			typ, base, err = p.resolve(db, be, depth+1)
+		}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := p.inflate(e, &delta); err != nil {
+		return 0, nil, err
+	}
+	out, err := packfile.PatchDelta(base, delta.Bytes())
+	return typ, out, err
+}
+
+var (
+	hashers   = sync.Pool{New: func() any { return NewHasher() }}
+	inflaters = sync.Pool{New: func() any { return newInflater() }}
+)
+
+// inflater is what one inflation needs, kept for the next.
+type inflater struct {
+	r    io.ReadCloser
+	src  bytes.Reader
+	in   []byte
+	out  []byte
+	file *bufio.Reader
+}
+
+func newInflater() *inflater {
+	return &inflater{
+		r:    flate.NewReader(bytes.NewReader(nil)),
+		out:  make([]byte, 64<<10),
+		file: bufio.NewReaderSize(nil, 256<<10),
+	}
+}
+
+// smallObject is the size up to which an object's deflated bytes are read in
+// one go.
+const smallObject = 1 << 20
+
+// inflate writes exactly e.size bytes into w. The two bytes of zlib header are
+// stepped over and its Adler-32 is not computed: the object's own hash, which
+// every caller checks, says more.
+func (p *pack) inflate(e entry, w io.Writer) error {
+	z := inflaters.Get().(*inflater)
+	defer inflaters.Put(z)
+	rest := p.length - 20 - e.data
+	if rest < 2 {
+		return io.ErrUnexpectedEOF
+	}
+	if e.size <= smallObject {
+		// deflateBound of zlib, with room to spare.
+		n := min(rest, e.size+e.size>>8+64)
+		if int64(cap(z.in)) < n {
+			z.in = make([]byte, n)
+		}
+		z.in = z.in[:n]
+		if _, err := p.f.ReadAt(z.in, e.data); err != nil {
+			return err
+		}
+		if err := checkZlib(z.in); err != nil {
+			return err
+		}
+		z.src.Reset(z.in[2:])
+		return z.run(&z.src, e.size, w)
+	}
+	z.file.Reset(io.NewSectionReader(p.f, e.data, rest))
+	head, err := z.file.Peek(2)
+	if err != nil {
+		return err
+	}
+	if err := checkZlib(head); err != nil {
+		return err
+	}
+	z.file.Discard(2)
+	return z.run(z.file, e.size, w)
+}
+
+// checkZlib checks the two bytes of header (RFC 1950).
+func checkZlib(b []byte) error {
+	if b[0]&0x0f != 8 || (uint(b[0])<<8|uint(b[1]))%31 != 0 || b[1]&0x20 != 0 {
+		return errors.New("not a zlib stream")
+	}
+	return nil
+}
+
+func (z *inflater) run(src io.Reader, size int64, w io.Writer) error {
+	if err := z.r.(flate.Resetter).Reset(src, nil); err != nil {
+		return err
+	}
+	var got int64
+	for {
+		n, err := z.r.Read(z.out)
+		got += int64(n)
+		if got > size {
+			return fmt.Errorf("inflates to more than its %d bytes", size)
+		}
+		if n > 0 {
+			if _, err := w.Write(z.out[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if got != size {
+		return fmt.Errorf("inflates to %d bytes instead of %d", got, size)
+	}
+	return nil
+}
+
+// size follows a delta only as far as its two leading sizes.
+func (p *pack) size(db *DB, off int64) (Type, int64, error) {
+	e, err := p.entry(off)
+	if err != nil {
+		return 0, 0, err
+	}
+	if e.kind != ofsDelta && e.kind != refDelta {
+		return e.kind, e.size, nil
+	}
+	typ, data, err := p.resolve(db, e, 0)
+	return typ, int64(len(data)), err
+}

@@ -1,0 +1,292 @@
+package refs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked says that another process holds a ref's lock. See [LockedError].
+var ErrLocked = errors.New("ref is locked")
+
+// LockedError names a lock file and since when it has been there.
+type LockedError struct {
+	Path  string
+	Since time.Time
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("%s is held since %s", e.Path, e.Since.Format(time.RFC3339))
+}
+
+// Is matches [ErrLocked].
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+
+// lockFile is a lock in git's protocol, held.
+type lockFile struct {
+	path string
+	f    *os.File
+	// journal is what the lock is announced in, nil for a plain one.
+	journal *journal
+}
+
+// lock takes path.lock, waiting for whoever holds it.
+func (db *DB) lock(ctx context.Context, path string) (*lockFile, error) {
+	deadline := time.Now().Add(db.opts.LockTimeout)
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		l, err := db.tryLock(path)
+		if !errors.Is(err, fs.ErrExist) {
+			return l, err
+		}
+		if time.Now().After(deadline) {
+			held := &LockedError{Path: path + ".lock"}
+			if fi, err := os.Lstat(held.Path); err == nil {
+				held.Since = fi.ModTime()
+			}
+			return nil, held
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+// tryLock fails with [fs.ErrExist] when the lock is held.
+func (db *DB) tryLock(path string) (*lockFile, error) {
+	if err := makeParents(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if db.opts.JournalDir != "" {
+		return db.lockWithJournal(path + ".lock")
+	}
+	f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrNotExist) {
+		// git removed the empty directory in between: as good as held.
+		return nil, fs.ErrExist
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &lockFile{path: path + ".lock", f: f}, nil
+}
+
+func (l *lockFile) write(content []byte) error {
+	if _, err := l.f.Write(content); err != nil {
+		return err
+	}
+	return l.f.Sync()
+}
+
+// publish gives the lock file the name of what it locked.
+func (l *lockFile) publish(final string) error {
+	if err := os.Rename(l.path, final); err != nil {
+		return err
+	}
+	err := errors.Join(l.f.Close(), syncDir(filepath.Dir(final)))
+	l.done()
+	return err
+}
+
+func (l *lockFile) release() {
+	if l.f == nil {
+		return
+	}
+	os.Remove(l.path)
+	l.f.Close()
+	l.done()
+}
+
+func (l *lockFile) done() {
+	l.f = nil
+	if l.journal != nil {
+		l.journal.close()
+		l.journal = nil
+	}
+}
+
+// journal announces one lock. Each lock has a journal file of its own, so that a
+// process may hold several locks, for as long as it likes; the file is locked
+// with flock(2) from before it says anything until the lock is let go.
+type journal struct {
+	f    *os.File
+	path string
+}
+
+const journalPrefix = "reflock-"
+
+func (j *journal) close() {
+	os.Remove(j.path)
+	j.f.Close()
+}
+
+// lockWithJournal makes the lock as a second name of a file that is announced
+// before: link(2) is as exclusive as O_EXCL.
+func (db *DB) lockWithJournal(lock string) (*lockFile, error) {
+	j, err := db.openJournal()
+	if err != nil {
+		return nil, err
+	}
+	made := j.path + ".new"
+	f, err := os.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	defer os.Remove(made)
+	err = j.announce(lock, f)
+	if err == nil {
+		err = link(made, lock)
+	}
+	if err == nil {
+		return &lockFile{path: lock, f: f, journal: j}, nil
+	}
+	f.Close()
+	j.close()
+	if errors.Is(err, fs.ErrExist) && db.bury() {
+		return nil, fs.ErrExist
+	}
+	return nil, err
+}
+
+// link falls back to plain creation where the file system has no hard links; the
+// journal's inode then never matches, and the lock is never taken over.
+func link(made, lock string) error {
+	err := os.Link(made, lock)
+	if errors.Is(err, fs.ErrNotExist) {
+		// git removed the empty directory in between: as good as held.
+		return fs.ErrExist
+	}
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EXDEV) {
+		if _, statErr := os.Lstat(lock); statErr == nil {
+			return fs.ErrExist
+		}
+		return os.Rename(made, lock)
+	}
+	return err
+}
+
+func (db *DB) openJournal() (*journal, error) {
+	if err := os.MkdirAll(db.opts.JournalDir, 0o777); err != nil {
+		return nil, err
+	}
+	for range 100 {
+		path := filepath.Join(db.opts.JournalDir, journalPrefix+strconv.FormatUint(rand.Uint64(), 16))
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			if _, err := os.Lstat(path); err == nil {
+				return &journal{f: f, path: path}, nil
+			}
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("no journal can be made in %s", db.opts.JournalDir)
+}
+
+// announce writes down which file is about to be the lock.
+func (j *journal) announce(lock string, f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(j.f, "%d %d %s\n", uint64(st.Dev), uint64(st.Ino), lock)
+	return err
+}
+
+// bury removes the locks of dead processes, and says whether it removed any.
+func (db *DB) bury() bool {
+	entries, err := os.ReadDir(db.opts.JournalDir)
+	if err != nil {
+		return false
+	}
+	buried := false
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), journalPrefix) && !strings.HasSuffix(e.Name(), ".new") {
+			buried = db.buryOne(filepath.Join(db.opts.JournalDir, e.Name())) || buried
+		}
+	}
+	return buried
+}
+
+func (db *DB) buryOne(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return false
+	}
+	// Whoever announced this is dead, and nobody else can take its place: the
+	// journal is ours until it is gone.
+	data, _ := io.ReadAll(io.LimitReader(f, 1<<16))
+	removed := false
+	dev, ino, lock, ok := parseJournal(data)
+	var st unix.Stat_t
+	if ok && unix.Lstat(lock, &st) == nil && uint64(st.Dev) == dev && uint64(st.Ino) == ino {
+		db.opts.Log.Info("removed the lock of a dead process", "lock", lock)
+		removed = os.Remove(lock) == nil
+	}
+	os.Remove(path + ".new")
+	os.Remove(path)
+	return removed
+}
+
+// parseJournal reads what announce wrote; a torn line is none.
+func parseJournal(data []byte) (dev, ino uint64, lock string, ok bool) {
+	line, _, whole := bytes.Cut(data, []byte("\n"))
+	parts := strings.SplitN(string(line), " ", 3)
+	if !whole || len(parts) != 3 || !strings.HasSuffix(parts[2], ".lock") {
+		return 0, 0, "", false
+	}
+	dev, err1 := strconv.ParseUint(parts[0], 10, 64)
+	ino, err2 := strconv.ParseUint(parts[1], 10, 64)
+	return dev, ino, parts[2], err1 == nil && err2 == nil
+}
+
+// makeParents makes the directories of a ref, and their names durable.
+func makeParents(dir string) error {
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeParents(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		if err = os.Mkdir(dir, 0o777); errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,291 @@
+package refs
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// ID is an object's name.
+type ID = [20]byte
+
+// Options of a DB. The zero value works.
+type Options struct {
+	// Ident signs reflog entries; nil writes none.
+	Ident func() (name, email string, when time.Time)
+	// JournalDir is where the journal of locks is kept; empty takes plain locks.
+	JournalDir string
+	// Log takes what is worth knowing; nil discards it.
+	Log hclog.Logger
+	// LockTimeout is how long to wait for a lock; zero is five seconds.
+	LockTimeout time.Duration
+}
+
+// DB is the refs of one repository. Its methods may be called by any number of
+// goroutines.
+type DB struct {
+	dir  string
+	opts Options
+}
+
+// Open returns the refs of the repository whose common directory is gitDir.
+func Open(gitDir string, opts Options) *DB {
+	if opts.Log == nil {
+		opts.Log = hclog.NewNullLogger()
+	}
+	if opts.LockTimeout == 0 {
+		opts.LockTimeout = 5 * time.Second
+	}
+	return &DB{dir: gitDir, opts: opts}
+}
+
+var (
+	// ErrNotFound says that there is no such ref. It also matches
+	// [fs.ErrNotExist].
+	ErrNotFound error = notFound{}
+	// ErrBroken says that a ref's file holds no object's name. See
+	// [BrokenError].
+	ErrBroken = errors.New("broken ref")
+)
+
+type notFound struct{}
+
+func (notFound) Error() string { return "no such ref" }
+
+func (notFound) Is(target error) bool { return target == fs.ErrNotExist }
+
+// BrokenError names a ref whose file is empty or holds something else than an
+// object's name, such as a power cut leaves.
+type BrokenError struct{ Name, Path string }
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("ref %s is broken: %s holds no object's name", e.Name, e.Path)
+}
+
+// Is matches [ErrBroken].
+func (e *BrokenError) Is(target error) bool { return target == ErrBroken }
+
+// Ref is one ref. Peeled is the object behind an annotated tag where packed-refs
+// tells it, else null.
+type Ref struct {
+	Name       string
+	ID, Peeled ID
+}
+
+func (db *DB) path(name string) string { return filepath.Join(db.dir, filepath.FromSlash(name)) }
+
+// maxSymbolic is git's own bound on refs that name refs.
+const maxSymbolic = 5
+
+// Read returns what a ref names, through symbolic refs.
+func (db *DB) Read(name string) (ID, error) {
+	for range maxSymbolic {
+		if err := CheckName(name); err != nil {
+			return ID{}, err
+		}
+		id, next, err := db.readOne(name)
+		if err != nil || next == "" {
+			return id, err
+		}
+		name = next
+	}
+	return ID{}, fmt.Errorf("ref %s: symbolic refs are nested too deep", name)
+}
+
+// readOne reads a ref without following it: next is what a symbolic one names.
+func (db *DB) readOne(name string) (id ID, next string, err error) {
+	id, next, err = db.readLoose(name)
+	if !errors.Is(err, ErrNotFound) {
+		return id, next, err
+	}
+	packed, err := db.readPacked()
+	if err != nil {
+		return ID{}, "", err
+	}
+	if i, ok := packed.find(name); ok {
+		return packed.refs[i].ID, "", nil
+	}
+	// git may have packed the ref between our two looks.
+	return db.readLoose(name)
+}
+
+func (db *DB) readLoose(name string) (id ID, next string, err error) {
+	path := db.path(name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if fi, statErr := os.Stat(path); errors.Is(err, fs.ErrNotExist) || isNotDir(err) || statErr == nil && fi.IsDir() {
+			return ID{}, "", ErrNotFound
+		}
+		return ID{}, "", err
+	}
+	if target, ok := strings.CutPrefix(string(data), "ref: "); ok {
+		return ID{}, strings.TrimSpace(target), nil
+	}
+	id, ok := parseID(bytes.TrimSpace(data))
+	if !ok {
+		return ID{}, "", &BrokenError{Name: name, Path: path}
+	}
+	return id, "", nil
+}
+
+func parseID(b []byte) (id ID, ok bool) {
+	if len(b) != 40 {
+		return ID{}, false
+	}
+	_, err := hex.Decode(id[:], b)
+	return id, err == nil
+}
+
+// packedRefs is the file packed-refs, sorted by name.
+type packedRefs struct {
+	header string
+	refs   []Ref
+}
+
+func (p *packedRefs) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(p.refs, name, func(r Ref, name string) int { return strings.Compare(r.Name, name) })
+}
+
+func (db *DB) packedPath() string { return filepath.Join(db.dir, "packed-refs") }
+
+func (db *DB) readPacked() (*packedRefs, error) {
+	data, err := os.ReadFile(db.packedPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return &packedRefs{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parsePacked(data)
+}
+
+// parsePacked reads lines "<id> <name>", each of which a line "^<id>" may follow
+// that tells what an annotated tag leads to.
+func parsePacked(data []byte) (*packedRefs, error) {
+	p := &packedRefs{}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, max(64<<10, len(data)+1))
+	for lines.Scan() {
+		line := lines.Bytes()
+		switch {
+		case len(line) == 0:
+		case line[0] == '#':
+			if p.header == "" {
+				p.header = string(line)
+			}
+		case line[0] == '^':
+			id, ok := parseID(line[1:])
+			if !ok || len(p.refs) == 0 {
+				return nil, fmt.Errorf("packed-refs: malformed line %q", line)
+			}
+			p.refs[len(p.refs)-1].Peeled = id
+		default:
+			hex, name, ok := bytes.Cut(line, []byte(" "))
+			id, valid := parseID(hex)
+			if !ok || !valid {
+				return nil, fmt.Errorf("packed-refs: malformed line %q", line)
+			}
+			p.refs = append(p.refs, Ref{Name: string(name), ID: id})
+		}
+	}
+	byName := func(a, b Ref) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(p.refs, byName) {
+		slices.SortStableFunc(p.refs, byName)
+	}
+	return p, lines.Err()
+}
+
+func (p *packedRefs) encode() []byte {
+	var b bytes.Buffer
+	header := p.header
+	if header == "" {
+		header = "# pack-refs with: peeled fully-peeled sorted "
+	}
+	fmt.Fprintln(&b, header)
+	for _, r := range p.refs {
+		fmt.Fprintf(&b, "%x %s\n", r.ID, r.Name)
+		if r.Peeled != (ID{}) {
+			fmt.Fprintf(&b, "^%x\n", r.Peeled)
+		}
+	}
+	return b.Bytes()
+}
+
+// List returns the refs that begin with prefix, sorted by name; loose ones
+// outrank packed ones. Refs that are broken don't hide the others: they are in
+// the error, each a [BrokenError].
+func (db *DB) List(prefix string) ([]Ref, error) {
+	var loose []Ref
+	var broken []error
+	root := db.path("refs")
+	if dir := strings.TrimRight(prefix, "/"); strings.HasSuffix(prefix, "/") && strings.HasPrefix(prefix, "refs/") {
+		root = db.path(dir)
+	}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if e.IsDir() || strings.HasSuffix(path, ".lock") {
+			return nil
+		}
+		rel, err := filepath.Rel(db.dir, path)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		if !strings.HasPrefix(name, prefix) || CheckName(name) != nil {
+			return nil
+		}
+		id, err := db.Read(name)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			broken = append(broken, err)
+		default:
+			loose = append(loose, Ref{Name: name, ID: id})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	packed, err := db.readPacked()
+	if err != nil {
+		return loose, errors.Join(append(broken, err)...)
+	}
+	return merge(loose, packed, prefix, broken), errors.Join(broken...)
+}
+
+// merge lays loose refs over packed ones.
+func merge(loose []Ref, packed *packedRefs, prefix string, broken []error) []Ref {
+	hidden := make(map[string]bool, len(loose))
+	for _, r := range loose {
+		hidden[r.Name] = true
+	}
+	for _, err := range broken {
+		var b *BrokenError
+		if errors.As(err, &b) {
+			hidden[b.Name] = true
+		}
+	}
+	for _, r := range packed.refs {
+		if strings.HasPrefix(r.Name, prefix) && !hidden[r.Name] {
+			loose = append(loose, r)
+		}
+	}
+	slices.SortFunc(loose, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
+	return loose
+}

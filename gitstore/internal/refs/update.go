@@ -1,0 +1,271 @@
+package refs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrChanged says that a ref isn't what it was expected to be. See
+	// [ChangedError].
+	ErrChanged = errors.New("ref changed meanwhile")
+	// ErrConflict says that one ref's name is a directory of another's. See
+	// [ConflictError].
+	ErrConflict = errors.New("ref names conflict")
+)
+
+// ChangedError says what was expected and what is there; null is no ref.
+type ChangedError struct {
+	Name       string
+	Want, Have ID
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("ref %s is %x, not %x as expected", e.Name, e.Have, e.Want)
+}
+
+// Is matches [ErrChanged].
+func (e *ChangedError) Is(target error) bool { return target == ErrChanged }
+
+// ConflictError names a ref that can't be beside another.
+type ConflictError struct{ Name, With string }
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("ref %s can't be beside %s", e.Name, e.With)
+}
+
+// Is matches [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// Update is one change of one ref.
+type Update struct {
+	Name string
+	// Old is what the ref must be; nil is anything, the null id nothing.
+	Old *ID
+	// New is what it becomes; the null id deletes it.
+	New ID
+	// Reason goes into the reflog.
+	Reason string
+}
+
+// Update changes a ref if it is what u.Old says. The new value is durable when
+// Update returns. Errors match [ErrChanged], [ErrConflict], [ErrLocked] and
+// [ErrBadName].
+func (db *DB) Update(ctx context.Context, u Update) error {
+	h, err := db.Lock(ctx, u.Name)
+	if err != nil {
+		return err
+	}
+	defer h.Release()
+	have, _ := h.Current()
+	if u.Old != nil && *u.Old != have {
+		return &ChangedError{Name: u.Name, Want: *u.Old, Have: have}
+	}
+	return h.Commit(u.New, u.Reason)
+}
+
+// Held is a locked ref. It is for one goroutine, and other refs may be locked
+// meanwhile.
+type Held struct {
+	db      *DB
+	name    string
+	lock    *lockFile
+	current ID
+}
+
+// Lock locks a ref, waiting for whoever holds it. It must end in Commit or
+// Release.
+func (db *DB) Lock(ctx context.Context, name string) (*Held, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	lock, err := db.lock(ctx, db.path(name))
+	if err != nil {
+		if with := db.loosePrefix(name); with != "" && (isNotDir(err) || errors.Is(err, fs.ErrExist)) {
+			return nil, &ConflictError{Name: name, With: with}
+		}
+		return nil, err
+	}
+	id, next, err := db.readOne(name)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		id = ID{}
+	case errors.Is(err, ErrBroken):
+		// What a power cut left may be written over: it names nothing.
+		db.opts.Log.Warn("a broken ref is written over", "ref", name)
+		id = ID{}
+	case err == nil && next != "":
+		err = fmt.Errorf("ref %s is symbolic", name)
+		lock.release()
+		return nil, err
+	case err != nil:
+		lock.release()
+		return nil, err
+	}
+	return &Held{db: db, name: name, lock: lock, current: id}, nil
+}
+
+// Current is what the ref names; false when there is none.
+func (h *Held) Current() (ID, bool) { return h.current, h.current != ID{} }
+
+// Release lets the ref go unchanged. It does nothing after Commit.
+func (h *Held) Release() { h.lock.release() }
+
+// Commit makes the ref name id, durably, and lets it go. The null id deletes it.
+func (h *Held) Commit(id ID, reason string) error {
+	defer h.lock.release()
+	if id == (ID{}) {
+		return h.remove()
+	}
+	if err := h.db.conflicts(h.name); err != nil {
+		return err
+	}
+	if err := h.lock.write(fmt.Appendf(nil, "%x\n", id)); err != nil {
+		return err
+	}
+	// As git does: log first, so that no value is without its entry.
+	if err := h.db.log(h.name, h.current, id, reason); err != nil {
+		return err
+	}
+	final := h.db.path(h.name)
+	if err := removeEmptyDirs(final); err != nil {
+		return err
+	}
+	return h.lock.publish(final)
+}
+
+// remove deletes the ref: packed first, lest an old value come to light.
+func (h *Held) remove() error {
+	if err := h.db.unpack(h.name); err != nil {
+		return err
+	}
+	path := h.db.path(h.name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	err := os.Remove(filepath.Join(h.db.dir, "logs", filepath.FromSlash(h.name)))
+	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+		return nil
+	}
+	return err
+}
+
+// unpack takes a ref out of packed-refs.
+func (db *DB) unpack(name string) error {
+	packed, err := db.readPacked()
+	if err != nil {
+		return err
+	}
+	if _, ok := packed.find(name); !ok {
+		return nil
+	}
+	lock, err := db.lock(context.Background(), db.packedPath())
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	if packed, err = db.readPacked(); err != nil {
+		return err
+	}
+	i, ok := packed.find(name)
+	if !ok {
+		return nil
+	}
+	packed.refs = slices.Delete(packed.refs, i, i+1)
+	if err := lock.write(packed.encode()); err != nil {
+		return err
+	}
+	return lock.publish(db.packedPath())
+}
+
+// conflicts finds a ref whose name is a directory of this one's, or the other
+// way round.
+func (db *DB) conflicts(name string) error {
+	if with := db.loosePrefix(name); with != "" {
+		return &ConflictError{Name: name, With: with}
+	}
+	below, err := db.List(name + "/")
+	if len(below) > 0 {
+		return &ConflictError{Name: name, With: below[0].Name}
+	}
+	if err != nil {
+		return err
+	}
+	packed, err := db.readPacked()
+	if err != nil {
+		return err
+	}
+	for at := strings.LastIndexByte(name, '/'); at > 0; at = strings.LastIndexByte(name[:at], '/') {
+		if _, ok := packed.find(name[:at]); ok {
+			return &ConflictError{Name: name, With: name[:at]}
+		}
+	}
+	return nil
+}
+
+// loosePrefix returns a loose ref that stands where a directory of name must.
+func (db *DB) loosePrefix(name string) string {
+	for at := strings.LastIndexByte(name, '/'); at > 0; at = strings.LastIndexByte(name[:at], '/') {
+		if fi, err := os.Lstat(db.path(name[:at])); err == nil && fi.Mode().IsRegular() {
+			return name[:at]
+		}
+	}
+	return ""
+}
+
+// removeEmptyDirs clears empty directories, such as deleted refs leave, out of
+// the way of a ref.
+func removeEmptyDirs(path string) error {
+	fi, err := os.Lstat(path)
+	if err != nil || !fi.IsDir() {
+		return nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeEmptyDirs(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(path)
+}
+
+// log appends to the ref's reflog.
+func (db *DB) log(name string, from, to ID, reason string) error {
+	if db.opts.Ident == nil {
+		return nil
+	}
+	who, email, when := db.opts.Ident()
+	reason = strings.Join(strings.Fields(reason), " ")
+	line := fmt.Sprintf("%x %x %s <%s> %d +0000\t%s\n", from, to, who, email, when.Unix(), reason)
+	path := filepath.Join(db.dir, "logs", filepath.FromSlash(name))
+	if err := removeEmptyDirs(path); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
+}
+
+func isNotDir(err error) bool { return errors.Is(err, unix.ENOTDIR) }

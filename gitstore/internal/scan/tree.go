@@ -1,0 +1,219 @@
+package scan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
+)
+
+// Git's modes of tree entries.
+const (
+	ModeFile    = 0o100644
+	ModeExec    = 0o100755
+	ModeSymlink = 0o120000
+	ModeDir     = 0o40000
+	ModeGitlink = 0o160000
+)
+
+// Tree is a project as it was read.
+type Tree struct {
+	Root *Dir
+	// Files and Bytes count what was recorded; Read counts the bytes of those
+	// files that had to be opened.
+	Files, Bytes, Read int64
+	// Failed are the paths that could not be recorded as they are.
+	Failed []Failure
+	// Special are sockets, pipes and devices, which have no content to record.
+	Special []Failure
+	Nested  []Nested
+}
+
+// Failure is a path and why it was left out.
+type Failure struct {
+	Path string
+	Err  error
+}
+
+func (f Failure) Error() string { return fmt.Sprintf("%q: %v", f.Path, f.Err) }
+
+func (f Failure) Unwrap() error { return f.Err }
+
+// Nested is a repository inside the project, recorded as ordinary files.
+type Nested struct {
+	Path      string
+	Submodule bool
+}
+
+// Dir is a directory.
+type Dir struct {
+	Name    string
+	Perm    uint32
+	Entries []Entry
+	ID      odb.ID
+
+	parent *Dir
+	cached statcache.Dir
+	// same counts the entries that are as the cache has them.
+	same int
+	// Failed says that the directory could not be listed: it is not empty but
+	// unknown.
+	Failed bool
+}
+
+// Entry is an entry of a directory. A mode of 0 marks one that vanished or
+// failed while it was read.
+type Entry struct {
+	Name string
+	Mode uint32
+	// Perm are the permission bits, 07777.
+	Perm uint32
+	ID   odb.ID
+	Stat statcache.Stat
+	Sub  *Dir
+}
+
+// Path is the directory's path below the project's top, with slashes; empty for
+// the top.
+func (d *Dir) Path() string {
+	if d.parent == nil {
+		return ""
+	}
+	return join(d.parent.Path(), d.Name)
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// Recorded says whether anything below the directory is recorded; a Git tree
+// can't hold one without.
+func (d *Dir) Recorded() bool { return !d.ID.IsZero() }
+
+// Build writes the trees and computes the directories' names. An unchanged
+// directory keeps its tree without being encoded or hashed again.
+func (t *Tree) Build(lane Lane, stored func(odb.ID) bool) error {
+	id, err := t.Root.build(lane, stored)
+	if err != nil {
+		return err
+	}
+	if id.IsZero() {
+		id, _, err = lane.Add(odb.Tree, nil)
+	}
+	t.Root.ID = id
+	return err
+}
+
+func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
+	same := d.same
+	var list []Entry
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		if e.Sub != nil {
+			id, err := e.Sub.build(lane, stored)
+			if err != nil {
+				return odb.ID{}, err
+			}
+			if was, ok := d.cached.Find(e.Name); ok && was.Mode == ModeDir && odb.ID(was.ID) == id {
+				same++
+			}
+			e.ID = id
+		}
+		if e.Mode != 0 && !e.ID.IsZero() {
+			list = append(list, *e)
+		}
+	}
+	if len(list) == 0 {
+		return odb.ID{}, nil
+	}
+	if tree := odb.ID(d.cached.Tree()); same == len(d.Entries) && same == d.cached.Len() && len(list) == same &&
+		!tree.IsZero() && stored(tree) {
+		d.ID = tree
+		return tree, nil
+	}
+	id, _, err := lane.Add(odb.Tree, encodeTree(list))
+	d.ID = id
+	return id, err
+}
+
+// encodeTree sorts as Git does: a directory as if its name ended in a slash.
+func encodeTree(list []Entry) []byte {
+	slices.SortFunc(list, func(a, b Entry) int { return CompareNames(a.Name, a.Mode, b.Name, b.Mode) })
+	n := 0
+	for _, e := range list {
+		n += len(e.Name) + 28
+	}
+	out := make([]byte, 0, n)
+	for _, e := range list {
+		out = odb.AppendTreeEntry(out, odb.TreeEntry{Mode: e.Mode, Name: e.Name, ID: e.ID})
+	}
+	return out
+}
+
+// CompareNames orders two entries of one tree as Git does.
+func CompareNames(a string, modeA uint32, b string, modeB uint32) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(a[:n], b[:n]); c != 0 {
+		return c
+	}
+	return cmp.Compare(nameEnd(a, n, modeA), nameEnd(b, n, modeB))
+}
+
+func nameEnd(name string, n int, mode uint32) int {
+	if len(name) > n {
+		return int(name[n])
+	}
+	if mode == ModeDir {
+		return '/'
+	}
+	return -1
+}
+
+// WriteCache stores what was read as the next stat cache.
+func (t *Tree) WriteCache(w *statcache.Writer) error {
+	return w.Commit(t.Root.cache(w))
+}
+
+func (d *Dir) cache(w *statcache.Writer) uint64 {
+	entries := make([]statcache.Entry, 0, len(d.Entries))
+	var children []uint64
+	for _, e := range d.Entries {
+		if e.Mode == 0 {
+			continue
+		}
+		if e.Sub != nil {
+			children = append(children, e.Sub.cache(w))
+		}
+		entries = append(entries, statcache.Entry{Name: e.Name, Mode: e.Mode, ID: e.ID, Stat: e.Stat})
+	}
+	return w.Add(d.ID, entries, children)
+}
+
+// Walk calls f for every directory and entry, parents first, in the order of
+// names. The path has slashes; the entry of the top is nil.
+func (t *Tree) Walk(f func(path string, dir *Dir, e *Entry)) {
+	t.Root.walk("", f)
+}
+
+func (d *Dir) walk(path string, f func(string, *Dir, *Entry)) {
+	if d.parent == nil {
+		f("", d, nil)
+	}
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		if e.Mode == 0 {
+			continue
+		}
+		p := join(path, e.Name)
+		f(p, e.Sub, e)
+		if e.Sub != nil {
+			e.Sub.walk(p, f)
+		}
+	}
+}

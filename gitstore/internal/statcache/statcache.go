@@ -1,0 +1,327 @@
+package statcache
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"unsafe"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
+	"golang.org/x/sys/unix"
+)
+
+// Stat is what the file system says of a file and the cache compares.
+// Times are nanoseconds since the Unix epoch.
+type Stat struct {
+	Size  int64
+	Mtime int64
+	Ctime int64
+	Ino   uint64
+}
+
+// Entry is a file or a sub-directory as it was.
+type Entry struct {
+	Name string
+	// Mode is Git's: 0100644, 0100755, 0120000 or, for a directory, 040000.
+	Mode uint32
+	// ID is the blob's or tree's name.
+	ID [20]byte
+	Stat
+	// Racy entries must not be trusted.
+	Racy bool
+
+	child uint64
+}
+
+const (
+	magic      = "EVSC0002"
+	headerSize = 8 + 8 + 8
+	dirHeader  = 4 + 4 + 4 + 20
+	entrySize  = 4 + 2 + 2 + 4 + 8 + 8 + 8 + 8 + 20
+
+	flagRacy = 1 << 0
+)
+
+var table = crc32.MakeTable(crc32.Castagnoli)
+
+// Cache is a mapped stat cache. A nil Cache is an empty one. Any number of
+// goroutines may read it.
+type Cache struct {
+	data []byte
+	root uint64
+}
+
+// Open maps the cache at path. A missing, truncated or foreign file is an empty
+// cache: the error says why, for the log, and the nil Cache works.
+func Open(path string) (*Cache, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() < headerSize || fi.Size() > 1<<40 {
+		return nil, fmt.Errorf("%s has an impossible size", path)
+	}
+	data, err := unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, &os.PathError{Op: "mmap", Path: path, Err: err}
+	}
+	c := &Cache{data: data}
+	if err := c.check(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unix.Munmap(data))
+	}
+	return c, nil
+}
+
+func (c *Cache) check() (err error) {
+	defer faults(&err)()
+	if string(c.data[:8]) != magic {
+		return errors.New("not a stat cache of this version")
+	}
+	if binary.LittleEndian.Uint64(c.data[8:]) != uint64(len(c.data)) {
+		return errors.New("stat cache is truncated")
+	}
+	c.root = binary.LittleEndian.Uint64(c.data[16:])
+	return nil
+}
+
+// faults turns an unreadable page of the mapping into an error.
+func faults(err *error) func() {
+	was := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(was)
+		if r := recover(); r != nil {
+			if _, ok := r.(interface{ Addr() uintptr }); !ok {
+				panic(r)
+			}
+			*err = errors.New("stat cache can't be read")
+		}
+	}
+}
+
+// Close unmaps the cache; no name or directory from it may be used any more.
+func (c *Cache) Close() error {
+	if c == nil {
+		return nil
+	}
+	return unix.Munmap(c.data)
+}
+
+// Dir is a directory's record. The zero Dir is an empty one.
+type Dir struct {
+	c       *Cache
+	tree    [20]byte
+	count   int
+	entries []byte
+	names   []byte
+}
+
+// Root returns the record of the project's top.
+func (c *Cache) Root() Dir {
+	if c == nil {
+		return Dir{}
+	}
+	return c.dir(c.root)
+}
+
+func (c *Cache) dir(at uint64) (d Dir) {
+	var err error
+	defer func() {
+		if err != nil {
+			d = Dir{}
+		}
+	}()
+	defer faults(&err)()
+	size := uint64(len(c.data))
+	if at < headerSize || at > size-min(size, dirHeader) {
+		return Dir{}
+	}
+	rec := c.data[at:]
+	count := uint64(binary.LittleEndian.Uint32(rec))
+	names := uint64(binary.LittleEndian.Uint32(rec[4:]))
+	length := dirHeader + count*entrySize + names
+	if length > uint64(len(rec)) {
+		return Dir{}
+	}
+	rec = rec[:length]
+	if crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]) != binary.LittleEndian.Uint32(rec[8:]) {
+		return Dir{}
+	}
+	return Dir{
+		c: c, tree: [20]byte(rec[12:32]), count: int(count),
+		entries: rec[dirHeader : dirHeader+count*entrySize],
+		names:   rec[dirHeader+count*entrySize:],
+	}
+}
+
+// Len is the number of entries, Tree the name of the directory's tree when it
+// was recorded.
+func (d Dir) Len() int { return d.count }
+
+// Tree is the tree that the directory made; null when unknown.
+func (d Dir) Tree() [20]byte { return d.tree }
+
+// Name returns the i-th name without copying it: it lives as long as the cache.
+func (d Dir) Name(i int) string {
+	e := d.entries[i*entrySize:]
+	off := uint64(binary.LittleEndian.Uint32(e))
+	n := uint64(binary.LittleEndian.Uint16(e[4:]))
+	if n == 0 || off+n > uint64(len(d.names)) {
+		return ""
+	}
+	return unsafe.String(&d.names[off], int(n))
+}
+
+// Entry returns the i-th entry.
+func (d Dir) Entry(i int) Entry {
+	e := d.entries[i*entrySize : (i+1)*entrySize]
+	le := binary.LittleEndian
+	out := Entry{
+		Name: d.Name(i),
+		Racy: le.Uint16(e[6:])&flagRacy != 0,
+		Mode: le.Uint32(e[8:]),
+		Stat: Stat{
+			Size: int64(le.Uint64(e[12:])), Mtime: int64(le.Uint64(e[20:])),
+			Ctime: int64(le.Uint64(e[28:])), Ino: le.Uint64(e[36:]),
+		},
+		ID: [20]byte(e[44:64]),
+	}
+	if out.Mode == modeDir {
+		out.child, out.Size = uint64(out.Size), 0
+	}
+	return out
+}
+
+// Find returns the entry of that name.
+func (d Dir) Find(name string) (Entry, bool) {
+	lo, hi := 0, d.count
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if d.Name(mid) < name {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < d.count && d.Name(lo) == name {
+		return d.Entry(lo), true
+	}
+	return Entry{}, false
+}
+
+// Sub returns the record of a sub-directory, given its entry.
+func (d Dir) Sub(e Entry) Dir {
+	if d.c == nil || e.Mode != modeDir {
+		return Dir{}
+	}
+	return d.c.dir(e.child)
+}
+
+const modeDir = 0o40000
+
+// Writer builds a new cache from the leaves up: a directory is added after all
+// of its sub-directories. It is for one goroutine.
+type Writer struct {
+	path string
+	f    *durable.File
+	buf  []byte
+	now  int64
+}
+
+// Temp begins the name of a cache in the making, for [durable.Sweep].
+const Temp = "tmp_statcache_"
+
+// NewWriter opens the file that will become the cache at path. The moment it
+// was made, by the file system's own clock, is the mark against which racy
+// entries are told: make the Writer before the walk begins.
+func NewWriter(path string) (*Writer, error) {
+	f, err := durable.Create(filepath.Dir(path), Temp, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Discard()
+		return nil, err
+	}
+	w := &Writer{path: path, f: f, now: fi.ModTime().UnixNano()}
+	w.buf = append(w.buf, magic...)
+	w.buf = append(w.buf, make([]byte, headerSize-len(magic))...)
+	return w, nil
+}
+
+// Racy says whether a file of these stat data might still change unnoticed.
+// Times without a fraction are taken for those of a file system that keeps
+// whole seconds only, or two.
+func (w *Writer) Racy(st Stat) bool {
+	const second = 1_000_000_000
+	if st.Mtime%second == 0 && st.Ctime%second == 0 {
+		return max(st.Mtime, st.Ctime) >= w.now-w.now%second-2*second
+	}
+	return max(st.Mtime, st.Ctime) >= w.now
+}
+
+// Add writes a directory's record and returns its place, for the child argument
+// of the entry that names it. Entries must be sorted by name; children holds the
+// places of those entries that are directories, in order.
+func (w *Writer) Add(tree [20]byte, entries []Entry, children []uint64) uint64 {
+	at := len(w.buf)
+	le := binary.LittleEndian
+	w.buf = le.AppendUint32(w.buf, uint32(len(entries)))
+	w.buf = append(w.buf, make([]byte, 8)...)
+	w.buf = append(w.buf, tree[:]...)
+	names := 0
+	for _, e := range entries {
+		flags := uint16(0)
+		size := uint64(e.Size)
+		if e.Mode == modeDir {
+			size, children = children[0], children[1:]
+		} else if e.Racy || w.Racy(e.Stat) {
+			flags |= flagRacy
+		}
+		w.buf = le.AppendUint32(w.buf, uint32(names))
+		w.buf = le.AppendUint16(w.buf, uint16(len(e.Name)))
+		w.buf = le.AppendUint16(w.buf, flags)
+		w.buf = le.AppendUint32(w.buf, e.Mode)
+		w.buf = le.AppendUint64(w.buf, size)
+		w.buf = le.AppendUint64(w.buf, uint64(e.Mtime))
+		w.buf = le.AppendUint64(w.buf, uint64(e.Ctime))
+		w.buf = le.AppendUint64(w.buf, e.Ino)
+		w.buf = append(w.buf, e.ID[:]...)
+		names += len(e.Name)
+	}
+	for _, e := range entries {
+		w.buf = append(w.buf, e.Name...)
+	}
+	rec := w.buf[at:]
+	le.PutUint32(rec[4:], uint32(names))
+	le.PutUint32(rec[8:], crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]))
+	return uint64(at)
+}
+
+// Commit makes the new cache the one that Open finds. It isn't synced: after a
+// power cut a damaged cache is noticed and costs a slower walk.
+func (w *Writer) Commit(root uint64) error {
+	le := binary.LittleEndian
+	le.PutUint64(w.buf[8:], uint64(len(w.buf)))
+	le.PutUint64(w.buf[16:], root)
+	if _, err := w.f.Write(w.buf); err != nil {
+		return err
+	}
+	return w.f.Rename(w.path)
+}
+
+// Discard gives the new cache up. It does nothing after Commit.
+func (w *Writer) Discard() { w.f.Discard() }

@@ -1,0 +1,274 @@
+package gitstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitignore"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+)
+
+// Dir is the directory in a project that everything of the engine lies in.
+const Dir = ".evoseal"
+
+// ErrBareRepository says that a directory lies in a repository without a work
+// tree, which has nothing to record.
+var ErrBareRepository = errors.New("bare repository: there is no project to record")
+
+// Project is the directory whose tree is recorded: the top level of a Git work
+// tree, or any directory.
+type Project struct {
+	// Root is the top, absolute, with symbolic links resolved.
+	Root string
+	// GitDir is the work tree's own Git directory, CommonDir the one that it
+	// shares with the others; both are empty for a project without Git.
+	GitDir, CommonDir string
+	// Config is Git's configuration as it holds for the project.
+	Config *Config
+}
+
+// FindProject finds the project that dir lies in: the nearest directory upwards
+// that is a Git work tree or has a store. Without one, dir itself is the
+// project. Inside a rollback target it is the project that the target belongs
+// to. GIT_DIR and its like, which hooks inherit, are not looked at.
+func FindProject(dir string) (*Project, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return nil, err
+	}
+	if fi, err := os.Stat(abs); err != nil {
+		return nil, err
+	} else if !fi.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", abs)
+	}
+	start := leaveEngineDir(abs)
+	for at := start; ; at = filepath.Dir(at) {
+		p, err := projectAt(at)
+		if p != nil || err != nil {
+			return p, err
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	return newProject(start, "", ""), nil
+}
+
+func newProject(root, gitDir, commonDir string) *Project {
+	return &Project{Root: root, GitDir: gitDir, CommonDir: commonDir, Config: readConfig(gitDir, commonDir)}
+}
+
+// leaveEngineDir steps out of a project's .evoseal, whose targets and store look
+// like repositories themselves.
+func leaveEngineDir(dir string) string {
+	for at := dir; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if filepath.Base(at) == Dir && isStore(filepath.Join(at, ".git")) {
+			return leaveEngineDir(filepath.Dir(at))
+		}
+	}
+	return dir
+}
+
+func isStore(dir string) bool {
+	fi, err := os.Stat(filepath.Join(dir, cacheDir))
+	return err == nil && fi.IsDir()
+}
+
+// projectAt returns nil when dir is the top of nothing.
+func projectAt(dir string) (*Project, error) {
+	if filepath.Base(dir) == ".git" && looksLikeRepository(dir) {
+		return nil, nil
+	}
+	gitDir, err := gitDirOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if gitDir != "" {
+		return newProject(dir, gitDir, commonDirOf(gitDir)), nil
+	}
+	if isStore(filepath.Join(dir, Dir, ".git")) {
+		return newProject(dir, "", ""), nil
+	}
+	if looksLikeRepository(dir) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrBareRepository)
+	}
+	return nil, nil
+}
+
+// gitDirOf follows dir/.git, directory or file.
+func gitDirOf(dir string) (string, error) {
+	path := filepath.Join(dir, ".git")
+	fi, err := os.Stat(path)
+	if err != nil {
+		return "", nil
+	}
+	if fi.IsDir() {
+		if !looksLikeRepository(path) {
+			return "", nil
+		}
+		return path, nil
+	}
+	if !fi.Mode().IsRegular() || fi.Size() > 64<<10 {
+		return "", nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	target, ok := strings.CutPrefix(strings.TrimRight(string(data), "\r\n"), "gitdir: ")
+	if !ok {
+		return "", nil
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(dir, target)
+	}
+	if _, err := os.Stat(filepath.Join(target, "HEAD")); err != nil {
+		return "", fmt.Errorf("%s points to %s, which is not a repository", path, target)
+	}
+	return target, nil
+}
+
+func looksLikeRepository(dir string) bool {
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func commonDirOf(gitDir string) string {
+	data, err := os.ReadFile(filepath.Join(gitDir, "commondir"))
+	if err != nil {
+		return gitDir
+	}
+	dir := strings.TrimSpace(string(data))
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(gitDir, dir)
+	}
+	return filepath.Clean(dir)
+}
+
+// StoreDir is where the project's store is: evoseal.store if configured, else
+// .evoseal/.git.
+func (p *Project) StoreDir() string {
+	if dir, ok := p.Config.Path("evoseal", "store"); ok && dir != "" {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(p.Root, dir)
+		}
+		return filepath.Clean(dir)
+	}
+	return filepath.Join(p.Root, Dir, ".git")
+}
+
+// Head is what the project's repository has checked out.
+type Head struct {
+	// Commit is empty on an unborn branch, Branch when HEAD is detached.
+	Commit, Branch string
+}
+
+// Head reads the project's HEAD; the zero Head without a repository.
+func (p *Project) Head() Head {
+	if p.GitDir == "" {
+		return Head{}
+	}
+	data, err := os.ReadFile(filepath.Join(p.GitDir, "HEAD"))
+	if err != nil {
+		return Head{}
+	}
+	line := strings.TrimSpace(string(data))
+	ref, symbolic := strings.CutPrefix(line, "ref: ")
+	if !symbolic {
+		return Head{Commit: line}
+	}
+	h := Head{Branch: strings.TrimPrefix(ref, "refs/heads/")}
+	if id, err := refs.Open(p.CommonDir, refs.Options{}).Read(ref); err == nil {
+		h.Commit = odb.ID(id).String()
+	}
+	return h
+}
+
+// idSize is the number of bytes of the repository's object names.
+func (p *Project) idSize() int {
+	if v, _ := p.Config.Get("extensions", "objectFormat"); v == "sha256" {
+		return 32
+	}
+	return 20
+}
+
+// scope is the project's idea of what is ignored and what is tracked.
+func (p *Project) scope() (*scan.Scope, error) {
+	var exclude []byte
+	var err error
+	if p.CommonDir != "" {
+		if exclude, err = readRules(filepath.Join(p.CommonDir, "info", "exclude")); err != nil {
+			return nil, err
+		}
+	}
+	global, err := p.Config.globalExcludes()
+	if err != nil {
+		return nil, err
+	}
+	s := &scan.Scope{Rules: gitignore.New(gitignore.Options{
+		Exclude: exclude, Global: global, FoldCase: p.Config.Bool("core", "ignoreCase", false),
+	})}
+	if p.GitDir != "" {
+		s.Tracked = sync.OnceValues(func() (*indexfile.PathSet, error) {
+			return indexfile.ReadTracked(p.GitDir, p.CommonDir, p.idSize())
+		})
+	}
+	return s, nil
+}
+
+// nestedScope is the scope of a repository inside the project. One that can't
+// be understood has no rules of its own: more is recorded then, never less.
+func (p *Project) nestedScope(path string) *scan.Scope {
+	dir := filepath.Join(p.Root, filepath.FromSlash(path))
+	nested := &Project{Root: dir, Config: p.Config}
+	if gitDir, err := gitDirOf(dir); err == nil && gitDir != "" {
+		nested = newProject(dir, gitDir, commonDirOf(gitDir))
+	}
+	s, err := nested.scope()
+	if err != nil {
+		return &scan.Scope{Rules: gitignore.New(gitignore.Options{})}
+	}
+	return s
+}
+
+// Exclude makes the project's own git step over the engine's directory, and says
+// whether that was needed. It is the one thing that is ever written in a
+// project's Git directory unasked.
+func (p *Project) Exclude() (changed bool, err error) {
+	if p.CommonDir == "" {
+		return false, nil
+	}
+	const line = "/" + Dir + "/"
+	path := filepath.Join(p.CommonDir, "info", "exclude")
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for have := range strings.Lines(string(data)) {
+		if strings.TrimSpace(have) == line {
+			return false, nil
+		}
+	}
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		data = append(data, '\n')
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return false, err
+	}
+	return true, rewrite(path, append(data, line+"\n"...))
+}

@@ -1,0 +1,415 @@
+package gitstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
+	"golang.org/x/sys/unix"
+)
+
+// RecordRequest says what to record. The zero value records the project under
+// a name made from the time, as a child of the newest checkpoint.
+type RecordRequest struct {
+	// Version names the checkpoint; empty makes a name that sorts by time.
+	Version string
+	Message string
+	Reason  string
+	// Parent is any name that [Store.Resolve] knows; empty is the newest
+	// checkpoint.
+	Parent string
+	// IncludeIgnored records what the ignore rules leave out.
+	IncludeIgnored bool
+	// AllowPartial records without the paths that can't be read, and marks the
+	// checkpoint so.
+	AllowPartial bool
+	// Force lets Version take the place of a checkpoint of that name, which
+	// stays reachable by its commit's id.
+	Force bool
+	// Progress is told how far the work is, from another goroutine, a few times
+	// a second; nil is not told.
+	Progress func(Progress)
+}
+
+// Progress says how far a long operation is. Totals are zero while unknown.
+type Progress struct {
+	Files, TotalFiles int64
+	Bytes, TotalBytes int64
+}
+
+// Recorded is what [Store.Record] did.
+type Recorded struct {
+	Checkpoint
+	// Meta is what was noted beside the tree.
+	Meta Meta
+	// NewObjects and PackBytes are what the store grew by.
+	NewObjects int
+	PackBytes  int64
+	// Unchanged says that the tree is the parent's.
+	Unchanged bool
+}
+
+// Record makes a checkpoint of the project. Nothing is visible until all of it
+// is durable: pack first, then the meta note, then the tag, which alone makes a
+// checkpoint exist.
+//
+// It fails with [ErrPartial] when a path can't be read, with [ErrExists] and
+// [ErrBadName] for a version that can't be had, with [ErrNotFound] for a parent
+// that isn't there. The live project is only read.
+func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error) {
+	unlock, err := s.lockObjects(ctx, unix.LOCK_SH, "checkpoint")
+	if err != nil {
+		return Recorded{}, err
+	}
+	defer unlock()
+	if freed, err := s.db.SweepPacks(); err != nil {
+		s.log.Warn("leftovers of a dead process can't be removed", "error", err)
+	} else if freed > 0 {
+		s.log.Info("removed leftovers of a dead process", "bytes", freed)
+	}
+	r := &recording{s: s, req: req}
+	if err := r.name(ctx); err != nil {
+		return Recorded{}, err
+	}
+	cache, err := statcache.NewWriter(s.cachePath(statCacheFile))
+	if err != nil {
+		return Recorded{}, err
+	}
+	defer cache.Discard()
+	if r.pack, err = s.db.NewPack(); err != nil {
+		return Recorded{}, err
+	}
+	defer r.pack.Abort()
+	if err := r.scan(ctx); err != nil {
+		return Recorded{}, err
+	}
+	if err := r.write(); err != nil {
+		return Recorded{}, err
+	}
+	if err := r.publish(ctx); err != nil {
+		return Recorded{}, err
+	}
+	if err := r.tree.WriteCache(cache); err != nil {
+		s.log.Warn("the stat cache can't be written; the next checkpoint is slower", "error", err)
+	}
+	return r.out, nil
+}
+
+// recording is one checkpoint in the making.
+type recording struct {
+	s   *Store
+	req RecordRequest
+
+	parent   *Checkpoint
+	replaces ID
+	when     time.Time
+	pack     *odb.PackWriter
+	lane     *odb.Lane
+	tree     *scan.Tree
+	// notesHead is the meta notebook as it was, notesNext as it is to be.
+	notesHead, notesNext ID
+	out                  Recorded
+}
+
+// name settles version, parent and time before any work is done.
+func (r *recording) name(ctx context.Context) error {
+	all, err := r.s.Checkpoints(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := r.s.tagNames()
+	if err != nil {
+		return err
+	}
+	r.when = r.s.now().Truncate(time.Second)
+	if len(all) > 0 {
+		r.parent = &all[0]
+		// A clock that was set back must not make the newest look old.
+		if r.when.Before(all[0].Time) {
+			r.when = all[0].Time
+		}
+	}
+	if r.req.Parent != "" {
+		p, err := r.s.Resolve(ctx, r.req.Parent)
+		if err != nil {
+			return err
+		}
+		r.parent = &p
+		// Within one second, lineage tells which one is newer; here it can't.
+		if len(all) > 0 && p.Commit != all[0].Commit && !r.when.After(all[0].Time) {
+			r.when = all[0].Time.Add(time.Second)
+		}
+	}
+	if r.req.Version == "" {
+		r.req.Version = generateVersion(r.when, func(v string) bool { _, taken := names[v]; return taken })
+	}
+	if err := CheckVersion(r.req.Version); err != nil {
+		return err
+	}
+	old, taken := names[r.req.Version]
+	if taken && !r.req.Force {
+		return &ExistsError{Version: r.req.Version}
+	}
+	r.replaces = old
+	have := make([]string, 0, len(names))
+	for v := range names {
+		have = append(have, v)
+	}
+	if other, ok := conflict(r.req.Version, have); ok {
+		return &NameError{Name: r.req.Version, Reason: fmt.Sprintf("git can't hold it beside %q", other)}
+	}
+	return nil
+}
+
+// tagNames returns every tag of the store, checkpoint or not.
+func (s *Store) tagNames() (map[string]ID, error) {
+	refs, err := s.refs.List(tagPrefix)
+	if refs == nil && err != nil {
+		return nil, err
+	}
+	names := make(map[string]ID, len(refs))
+	for _, ref := range refs {
+		names[strings.TrimPrefix(ref.Name, tagPrefix)] = ref.ID
+	}
+	return names, nil
+}
+
+// scan reads the project into the pack.
+func (r *recording) scan(ctx context.Context) error {
+	counters := &scan.Progress{}
+	done := report(r.req.Progress, func() Progress {
+		p := Progress{Files: counters.Files.Load(), Bytes: counters.Bytes.Load()}
+		if r.parent != nil {
+			p.TotalFiles, p.TotalBytes = max(p.Files, r.parent.Files), max(p.Bytes, r.parent.Bytes)
+		}
+		return p
+	})
+	defer done()
+	cache := r.s.openCache()
+	defer cache.Close()
+	tree, err := r.s.scanProject(ctx, scan.Options{
+		Cache:    cache,
+		Stored:   r.pack.Has,
+		NewLane:  func() scan.Lane { return r.pack.NewLane() },
+		Progress: counters,
+	}, r.req.IncludeIgnored)
+	if err != nil {
+		return err
+	}
+	if len(tree.Failed) > 0 && !r.req.AllowPartial {
+		return &PartialError{Paths: tree.Failed}
+	}
+	r.tree, r.lane = tree, r.pack.NewLane()
+	return tree.Build(r.lane, r.pack.Has)
+}
+
+// openCache opens the stat cache; a damaged one is an empty one.
+func (s *Store) openCache() *statcache.Cache {
+	cache, err := statcache.Open(s.cachePath(statCacheFile))
+	if err != nil {
+		s.log.Debug("stat cache not used", "error", err)
+	}
+	return cache
+}
+
+// scanProject walks the live project with its own ignore rules.
+func (s *Store) scanProject(ctx context.Context, opts scan.Options, includeIgnored bool) (*scan.Tree, error) {
+	top, err := os.Open(s.project.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	opts.Top, opts.Workers, opts.CheckName = top, s.opts.Workers, s.opts.CheckName
+	if !includeIgnored {
+		if opts.Scope, err = s.project.scope(); err != nil {
+			return nil, err
+		}
+		opts.Nested = s.project.nestedScope
+	}
+	opts.Never = s.isStoreDir()
+	return scan.Walk(ctx, opts)
+}
+
+// isStoreDir recognises the store wherever it lies, so that it never records
+// itself.
+func (s *Store) isStoreDir() func(dev, ino uint64) bool {
+	var st unix.Stat_t
+	if unix.Stat(s.dir, &st) != nil {
+		return nil
+	}
+	return func(dev, ino uint64) bool { return ino == st.Ino && dev == uint64(st.Dev) }
+}
+
+// write adds meta note, commit and tag to the pack.
+func (r *recording) write() error {
+	s, who := r.s, r.s.identity()
+	r.out.Meta = newMeta(s.project, r.tree)
+	data, err := json.Marshal(r.out.Meta)
+	if err != nil {
+		return err
+	}
+	meta, _, err := r.lane.Add(odb.Blob, append(data, '\n'))
+	if err != nil {
+		return err
+	}
+	c := Checkpoint{
+		Version: r.req.Version, Tree: r.tree.Root.ID, Time: r.when, Author: who, MetaID: meta,
+		Message: strings.TrimSpace(r.req.Message), Reason: strings.TrimSpace(r.req.Reason),
+		ToolVersion: s.opts.ToolVersion, Files: r.tree.Files, Bytes: r.tree.Bytes, Partial: r.out.Meta.Partial,
+	}
+	if c.Message == "" {
+		c.Message = "checkpoint " + c.Version
+	}
+	head := s.project.Head()
+	c.SourceCommit, c.SourceBranch = head.Commit, head.Branch
+	c.SourceDirty = s.project.dirty(head, r.tree)
+	var parents []ID
+	if r.parent != nil {
+		c.Parent, parents = r.parent.Commit, []ID{r.parent.Commit}
+		r.out.Unchanged = r.parent.Tree == c.Tree && r.parent.MetaID == c.MetaID
+	}
+	commit, err := encodeCommit(commitData{Tree: c.Tree, Parents: parents, Who: who, When: r.when, Message: c.fullMessage()})
+	if err != nil {
+		return err
+	}
+	if c.Commit, _, err = r.lane.Add(odb.Commit, commit); err != nil {
+		return err
+	}
+	if c.Tag, _, err = r.lane.Add(odb.Tag, encodeTag(c.Commit, c.Version, who, r.when, c.Message+"\n")); err != nil {
+		return err
+	}
+	r.out.Checkpoint = c
+	return r.writeNote(meta)
+}
+
+// writeNote adds the next state of the meta notebook to the pack, in the hope
+// that nobody else changes the notebook meanwhile.
+func (r *recording) writeNote(meta ID) (err error) {
+	if r.notesHead, err = r.s.notesHead(metaBook); err != nil {
+		return err
+	}
+	put := func(typ odb.Type, data []byte) (ID, error) {
+		id, _, err := r.lane.Add(typ, data)
+		return id, err
+	}
+	r.notesNext, err = r.s.notesCommit(r.notesHead, r.out.Commit, meta, "meta: "+r.out.Version, put)
+	return err
+}
+
+func (c Checkpoint) fullMessage() string {
+	trailers := []trailer{
+		{trailerVersion, c.Version}, {trailerSourceCommit, c.SourceCommit}, {trailerSourceBranch, c.SourceBranch},
+		{trailerSourceDirty, c.SourceDirty}, {trailerTool, c.ToolVersion}, {trailerReason, c.Reason},
+		{trailerFiles, strconv.FormatInt(c.Files, 10)}, {trailerBytes, strconv.FormatInt(c.Bytes, 10)},
+	}
+	if c.Partial {
+		trailers = append(trailers, trailer{trailerPartial, "true"})
+	}
+	return withTrailers(c.Message, append(trailers, trailer{trailerMeta, c.MetaID.String()}))
+}
+
+// publish makes pack, note and tag durable, in this order.
+func (r *recording) publish(ctx context.Context) error {
+	packed, err := r.pack.Finish()
+	if err != nil {
+		return err
+	}
+	// From here on there is no turning back at a cancelled context: what is
+	// left takes milliseconds, and half of it is of no use.
+	ctx = context.WithoutCancel(ctx)
+	r.out.NewObjects, r.out.PackBytes = packed.Objects, packed.Bytes
+	if err := r.publishNote(ctx); err != nil {
+		return err
+	}
+	s, c := r.s, r.out.Checkpoint
+	if !r.replaces.IsZero() {
+		if err := s.keepReplaced(ctx, r.replaces); err != nil {
+			return err
+		}
+	}
+	err = s.refs.Update(ctx, refs.Update{
+		Name: tagPrefix + c.Version, Old: (*[20]byte)(&r.replaces), New: c.Tag, Reason: "checkpoint: " + c.Version,
+	})
+	switch {
+	case errors.Is(err, refs.ErrChanged):
+		return &ExistsError{Version: c.Version}
+	case errors.Is(err, refs.ErrConflict):
+		return &NameError{Name: c.Version, Reason: err.Error()}
+	case err != nil:
+		return refError(err)
+	}
+	if err := s.refs.Update(ctx, refs.Update{Name: latestRef, New: c.Commit, Reason: "checkpoint: " + c.Version}); err != nil {
+		s.log.Warn("the branch that plain git checks out can't be moved", "error", err)
+	}
+	return nil
+}
+
+func (r *recording) publishNote(ctx context.Context) error {
+	s, ref := r.s, metaBook.ref()
+	err := s.refs.Update(ctx, refs.Update{
+		Name: ref, Old: (*[20]byte)(&r.notesHead), New: r.notesNext, Reason: "meta: " + r.out.Version,
+	})
+	if !errors.Is(err, refs.ErrChanged) {
+		return refError(err)
+	}
+	held, err := s.refs.Lock(ctx, ref)
+	if err != nil {
+		return refError(err)
+	}
+	defer held.Release()
+	head, _ := held.Current()
+	next, err := s.notesCommit(head, r.out.Commit, r.out.MetaID, "meta: "+r.out.Version, s.db.WriteLoose)
+	if err != nil {
+		return err
+	}
+	return refError(held.Commit(next, "meta: "+r.out.Version))
+}
+
+// keepReplaced gives the checkpoint that loses its name another one, which
+// keeps it from being collected and lets Resolve find it.
+func (s *Store) keepReplaced(ctx context.Context, tag ID) error {
+	commit, _, err := s.readCommit(tag)
+	if err != nil {
+		return err
+	}
+	return refError(s.refs.Update(ctx, refs.Update{Name: replacedRef + commit.String(), New: tag, Reason: "replaced"}))
+}
+
+// report calls f with what get returns a few times a second, until the returned
+// function is called, and once more then.
+func report(f func(Progress), get func() Progress) (done func()) {
+	if f == nil {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				f(get())
+				return
+			case <-tick.C:
+				f(get())
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

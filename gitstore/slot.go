@@ -1,0 +1,262 @@
+package gitstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"golang.org/x/sys/unix"
+)
+
+// Slot is a directory that a rollback filled: a linked worktree of the store,
+// so that plain git can tell what changed in it since.
+type Slot struct {
+	Version string `json:"version"`
+	Commit  ID     `json:"commit"`
+	// Path is where the directory was last known to be.
+	Path string    `json:"path"`
+	Time time.Time `json:"time"`
+	// Paths are those that were asked for; empty for a whole checkpoint.
+	Paths []string `json:"paths,omitempty"`
+	// Dev, Ino and Born tell the directory from any other, also when it has no
+	// .git file.
+	Dev  uint64 `json:"dev"`
+	Ino  uint64 `json:"ino"`
+	Born int64  `json:"born,omitempty"`
+
+	id string
+}
+
+const (
+	slotPrefix = "target-"
+	slotFile   = "evoseal.json"
+)
+
+func (s *Store) slotDir(id string) string { return filepath.Join(s.dir, "worktrees", id) }
+
+// LinkSlot makes dir, which Materialise has filled and which is about to be at
+// path, a linked worktree of the store. gitFile leaves the .git file in it.
+func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialised, gitFile bool) (*Slot, error) {
+	slot := &Slot{Version: c.Version, Commit: c.Commit, Path: path, Time: s.now(), Paths: m.paths}
+	var err error
+	if slot.Dev, slot.Ino, slot.Born, err = dirIdentity(dir); err != nil {
+		return nil, err
+	}
+	slot.id = fmt.Sprintf("%s%08x", slotPrefix, rand.Uint32())
+	admin := s.slotDir(slot.id)
+	if err := os.MkdirAll(admin, 0o755); err != nil {
+		return nil, err
+	}
+	var index bytes.Buffer
+	entries, err := s.withUnwritten(c, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := indexfile.Encode(&index, entries); err != nil {
+		return nil, err
+	}
+	files := []struct {
+		name    string
+		content []byte
+	}{
+		{"commondir", []byte("../..\n")},
+		{"HEAD", []byte(c.Commit.String() + "\n")},
+		{"gitdir", []byte(filepath.Join(path, ".git") + "\n")},
+		{"locked", []byte("a rollback target of git evoseal-rollback\n")},
+		{"index", index.Bytes()},
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(admin, f.name), f.content, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.saveSlot(slot); err != nil {
+		return nil, err
+	}
+	if gitFile {
+		return slot, s.writeGitFile(dir, path, admin)
+	}
+	return slot, nil
+}
+
+// withUnwritten adds what was not asked for to the index, as Git keeps files
+// that a sparse checkout leaves out: otherwise they would look deleted.
+func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]indexfile.Entry, error) {
+	if len(m.paths) == 0 {
+		return m.index, nil
+	}
+	written := make(map[string]indexfile.Entry, len(m.index))
+	for _, e := range m.index {
+		written[e.Name] = e
+	}
+	var all []indexfile.Entry
+	err := s.walkTree(c.Tree, "", func(path string, mode uint32, id ID) error {
+		e, ok := written[path]
+		if !ok {
+			e = indexfile.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}
+		}
+		all = append(all, e)
+		return nil
+	})
+	sortIndex(all)
+	return all, err
+}
+
+// writeGitFile leaves the relative link by which git in the directory finds the
+// store, wherever the project is moved to.
+func (s *Store) writeGitFile(dir *os.File, path, admin string) error {
+	link, err := filepath.Rel(path, admin)
+	if err != nil || s.elsewhere() {
+		link = admin
+	}
+	fd, err := dirfd.Create(int(dir.Fd()), ".git", 0o644)
+	if err != nil {
+		return &fs.PathError{Op: "create", Path: ".git", Err: err}
+	}
+	f := os.NewFile(uintptr(fd), ".git")
+	_, err = fmt.Fprintf(f, "gitdir: %s\n", filepath.ToSlash(link))
+	return errors.Join(err, f.Close())
+}
+
+// elsewhere says that the store doesn't move along with the project.
+func (s *Store) elsewhere() bool {
+	return s.dir != filepath.Join(s.project.Root, Dir, ".git")
+}
+
+func (s *Store) saveSlot(slot *Slot) error {
+	data, err := json.Marshal(slot)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(s.slotDir(slot.id), slotFile), append(data, '\n'), 0o644)
+}
+
+// slots reads all of them. One without its file is half made and is left out.
+func (s *Store) slots() ([]*Slot, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "worktrees"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []*Slot
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), slotPrefix) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(s.slotDir(e.Name()), slotFile))
+		if err != nil {
+			continue
+		}
+		slot := &Slot{id: e.Name()}
+		if json.Unmarshal(data, slot) == nil {
+			all = append(all, slot)
+		}
+	}
+	return all, nil
+}
+
+// SlotOf returns the slot that an open directory is, nil when this store made
+// no such directory. The .git file is believed only if the slot that it names
+// knows this very directory.
+func (s *Store) SlotOf(dir *os.File) (*Slot, error) {
+	dev, ino, born, err := dirIdentity(dir)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.slots()
+	if err != nil {
+		return nil, err
+	}
+	link := gitFileSlot(dir)
+	for _, slot := range all {
+		// A project that was moved to another disk keeps its links but not its
+		// inodes.
+		if link != "" && slot.id == link || link == "" && slot.Ino == ino && slot.Born == born && slot.Dev == dev {
+			return slot, nil
+		}
+	}
+	return nil, nil
+}
+
+// gitFileSlot reads which slot the directory's .git file names.
+func gitFileSlot(dir *os.File) string {
+	fd, err := dirfd.OpenFile(int(dir.Fd()), ".git")
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 4096)
+	n, err := dirfd.ReadFull(fd, buf)
+	if err != nil {
+		return ""
+	}
+	link, ok := strings.CutPrefix(strings.TrimSpace(string(buf[:n])), "gitdir: ")
+	if !ok || filepath.Base(filepath.Dir(link)) != "worktrees" {
+		return ""
+	}
+	return filepath.Base(link)
+}
+
+// MendSlots brings the slots' back pointers up to date, given the directories
+// that a target and the one before it may be at, and forgets slots whose
+// directory is gone. The caller holds the target's lock.
+func (s *Store) MendSlots(paths ...string) error {
+	all, err := s.slots()
+	if err != nil {
+		return err
+	}
+	at := make(map[string]string)
+	for _, slot := range all {
+		paths = append(paths, slot.Path)
+	}
+	for _, path := range paths {
+		dir, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		slot, err := s.SlotOf(dir)
+		dir.Close()
+		if err == nil && slot != nil {
+			at[slot.id] = path
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(s.dir, "worktrees"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if _, alive := at[e.Name()]; !alive && strings.HasPrefix(e.Name(), slotPrefix) {
+			errs = append(errs, os.RemoveAll(s.slotDir(e.Name())))
+		}
+	}
+	for _, slot := range all {
+		if path, alive := at[slot.id]; alive && path != slot.Path {
+			errs = append(errs, s.moveSlot(slot, path))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) moveSlot(slot *Slot, path string) error {
+	slot.Path = path
+	if err := durable.WriteFile(filepath.Join(s.slotDir(slot.id), "gitdir"), []byte(filepath.Join(path, ".git")+"\n"), 0o644); err != nil {
+		return err
+	}
+	return s.saveSlot(slot)
+}
+
+// DropSlot forgets a slot whose directory never came to be.
+func (s *Store) DropSlot(slot *Slot) error { return os.RemoveAll(s.slotDir(slot.id)) }

@@ -1,0 +1,234 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/worklist"
+	"golang.org/x/sys/unix"
+)
+
+// Difference is a path of a rollback target that is not as it was written.
+type Difference struct {
+	Path string
+	Kind DifferenceKind
+}
+
+// DifferenceKind says how a path differs.
+type DifferenceKind string
+
+// The kinds of difference.
+const (
+	Missing DifferenceKind = "missing"
+	Edited  DifferenceKind = "edited"
+	// Foreign files were not written by the rollback.
+	Foreign DifferenceKind = "foreign"
+)
+
+// CheckSlot compares an open target with what was written into it, by the stat
+// data in its Git index. A file whose stat data changed is read and hashed, and
+// full reads all of them.
+func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bool) ([]Difference, error) {
+	data, err := os.ReadFile(filepath.Join(s.slotDir(slot.id), "index"))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := indexfile.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	c := &slotCheck{dirs: make(map[string]*checkedDir), full: full}
+	for i := range entries {
+		if !entries[i].SkipWorktree {
+			c.dirOf(path.Dir(entries[i].Name)).files = append(c.dirOf(path.Dir(entries[i].Name)).files, &entries[i])
+		}
+	}
+	c.dirOf(".")
+	list := worklist.New[*checkWorker](ctx)
+	top, err := dirfd.Dup(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Release()
+	for name, d := range c.dirs {
+		list.Push(func(w *checkWorker) {
+			if !list.Stopped() {
+				if err := c.check(w, top, name, d); err != nil {
+					list.Stop(err)
+				}
+			}
+		})
+	}
+	err = list.Run(s.opts.Workers, func() *checkWorker { return &checkWorker{odb.NewHasher(), make([]byte, 128<<10)} })
+	slices.SortFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	return c.found, err
+}
+
+type slotCheck struct {
+	dirs map[string]*checkedDir
+	full bool
+
+	mu    sync.Mutex
+	found []Difference
+}
+
+type checkedDir struct {
+	files []*indexfile.Entry
+	subs  map[string]bool
+}
+
+type checkWorker struct {
+	hash *odb.Hasher
+	buf  []byte
+}
+
+func (c *slotCheck) dirOf(name string) *checkedDir {
+	if d := c.dirs[name]; d != nil {
+		return d
+	}
+	d := &checkedDir{subs: make(map[string]bool)}
+	c.dirs[name] = d
+	if name != "." {
+		c.dirOf(path.Dir(name)).subs[path.Base(name)] = true
+	}
+	return d
+}
+
+func (c *slotCheck) add(path string, kind DifferenceKind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.found = append(c.found, Difference{path, kind})
+}
+
+func (c *slotCheck) check(w *checkWorker, top *dirfd.Handle, name string, d *checkedDir) error {
+	h, err := openBelow(top, name)
+	if err != nil {
+		for _, e := range d.files {
+			c.add(e.Name, Missing)
+		}
+		return nil
+	}
+	defer h.Release()
+	expected := make(map[string]bool, len(d.files))
+	for _, e := range d.files {
+		base := path.Base(e.Name)
+		expected[base] = true
+		st, err := dirfd.Lstat(h.FD, base)
+		switch {
+		case errors.Is(err, unix.ENOENT):
+			c.add(e.Name, Missing)
+		case err != nil:
+			return err
+		case !c.full && sameStat(e, st):
+		case !w.sameContent(h.FD, base, e, st):
+			c.add(e.Name, Edited)
+		}
+	}
+	names, err := dirfd.Names(h.FD)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if expected[n] || d.subs[n] || name == "." && n == ".git" {
+			continue
+		}
+		if st, err := dirfd.Lstat(h.FD, n); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, n) {
+			continue
+		}
+		c.add(strings.TrimPrefix(name+"/"+n, "./"), Foreign)
+	}
+	return nil
+}
+
+// onlyDirs says that nothing but directories is below: what a checkpoint's empty
+// directories look like, and harmless in any case.
+func onlyDirs(parent *dirfd.Handle, name string) bool {
+	h, err := parent.Open(name)
+	if err != nil {
+		return false
+	}
+	defer h.Release()
+	names, err := dirfd.Names(h.FD)
+	if err != nil {
+		return false
+	}
+	for _, n := range names {
+		if st, err := dirfd.Lstat(h.FD, n); err != nil || st.Kind() != unix.S_IFDIR || !onlyDirs(h, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// openBelow opens a directory one name at a time, through no symbolic link.
+func openBelow(top *dirfd.Handle, name string) (*dirfd.Handle, error) {
+	h := top.Hold()
+	if name == "." {
+		return h, nil
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		next, err := h.Open(part)
+		h.Release()
+		if err != nil {
+			return nil, err
+		}
+		h = next
+	}
+	return h, nil
+}
+
+// sameStat says that the file is the one that was written, as far as stat data
+// can tell. A file written in the very moment the index was is looked at again
+// by whoever asks for a full check.
+func sameStat(e *indexfile.Entry, st dirfd.Stat) bool {
+	now := indexEntry(e.Name, odb.TreeEntry{Mode: e.Mode, ID: e.ID}, st)
+	return now.MTimeSec == e.MTimeSec && now.MTimeNsec == e.MTimeNsec && now.CTimeSec == e.CTimeSec &&
+		now.CTimeNsec == e.CTimeNsec && now.Ino == e.Ino && now.Size == e.Size && sameKind(e, st)
+}
+
+func sameKind(e *indexfile.Entry, st dirfd.Stat) bool {
+	switch e.Mode {
+	case scan.ModeSymlink:
+		return st.Kind() == unix.S_IFLNK
+	case scan.ModeExec:
+		return st.Kind() == unix.S_IFREG && st.Mode&0o100 != 0
+	}
+	return st.Kind() == unix.S_IFREG && st.Mode&0o100 == 0
+}
+
+func (w *checkWorker) sameContent(dir int, name string, e *indexfile.Entry, st dirfd.Stat) bool {
+	if !sameKind(e, st) {
+		return false
+	}
+	if e.Mode == scan.ModeSymlink {
+		n, err := unix.Readlinkat(dir, name, w.buf)
+		if err != nil {
+			return false
+		}
+		id, err := odb.Hash(odb.Blob, w.buf[:n])
+		return err == nil && id == e.ID
+	}
+	fd, err := dirfd.OpenFile(dir, name)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	w.hash.Start(odb.Blob, st.Size)
+	n, err := io.CopyBuffer(w.hash, &dirfd.Reader{FD: fd}, w.buf)
+	if err != nil || n != st.Size {
+		return false
+	}
+	id, err := w.hash.Sum()
+	return err == nil && id == e.ID
+}

@@ -1,0 +1,122 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/safety"
+)
+
+// Diagnosis is what [Manager.Doctor] found.
+type Diagnosis struct {
+	// Findings are in the order in which they were looked for; the list is
+	// empty when all is well.
+	Findings []Finding
+	// SweptBytes is what leftovers of dead processes took.
+	SweptBytes int64
+}
+
+// Doctor looks for what may trouble a rollback: leftovers, a store that plain
+// git would record or clean, refs and tags that can't be read, locks that dead
+// processes of git left, a target that is unsafe. It removes leftovers, and
+// mends what can be derived; it never removes what anybody made.
+//
+// It doesn't read the objects: [gitstore.Store.Verify] does.
+func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
+	s, err := m.Store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Diagnosis{}
+	if d.SweptBytes, err = s.Sweep(); err != nil {
+		return nil, err
+	}
+	for _, damage := range s.Damaged(ctx) {
+		hint := "run `git evoseal-rollback verify --all` to see which checkpoints are whole"
+		d.add(Fatal, "damaged", damage.Err.Error(), hint)
+	}
+	if err := m.examineProject(s, d); err != nil {
+		return nil, err
+	}
+	locks, err := s.Locks()
+	if err != nil {
+		return nil, err
+	}
+	for _, lock := range locks {
+		d.add(Warning, "lock", fmt.Sprintf("%s is locked since %s", lock.Path, lock.Since.Format("2006-01-02 15:04:05")),
+			"if no git process is at work in the store, remove the file")
+	}
+	return d, m.examineTarget(ctx, s, d)
+}
+
+func (d *Diagnosis) add(severity Severity, code, message, hint string) {
+	d.Findings = append(d.Findings, Finding{severity, code, message, hint})
+}
+
+// examineProject looks at what lies between the store and the project's git.
+func (m *Manager) examineProject(s *gitstore.Store, d *Diagnosis) error {
+	mended, err := m.project.Exclude()
+	if err != nil {
+		d.add(Warning, "exclude", fmt.Sprintf("/.evoseal/ can't be excluded from the project's repository: %v", err),
+			"add the line /.evoseal/ to .git/info/exclude, or `git add -A` stops at it")
+	} else if mended {
+		d.add(Warning, "exclude", "/.evoseal/ was not excluded from the project's repository", "it is now")
+	}
+	if rel, err := filepath.Rel(m.project.Root, s.Dir()); err == nil && !strings.HasPrefix(rel, "..") && filepath.Base(s.Dir()) != ".git" {
+		d.add(Warning, "clean", "`git clean -fdx` in the project would remove the store at "+s.Dir(),
+			"let evoseal.store end in /.git, or place it outside the project")
+	}
+	return nil
+}
+
+// examineTarget sweeps beside the target, unless a rollback is under way.
+func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagnosis) error {
+	unlock, err := s.LockTarget(ctx, "doctor")
+	if errors.Is(err, gitstore.ErrBusy) {
+		d.add(Warning, "busy", err.Error(), "run doctor again when it is done")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	decision, err := m.choose(s, RollbackRequest{})
+	var unsafe *safety.UnsafeError
+	if errors.As(err, &unsafe) {
+		d.add(Fatal, "unsafe", unsafe.Error(), "no rollback can use the target until that changes")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer decision.Target.Close()
+	if decision.Fallback {
+		d.add(Warning, "fallback", decision.Refusal.Error(), "rollbacks use "+decision.Used+" instead; mend evoseal.target")
+	}
+	if err := m.tidy(s, decision.Target); err != nil {
+		return err
+	}
+	dir, err := decision.Target.Open()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	slot, err := s.SlotOf(dir)
+	if err != nil || slot == nil {
+		return err
+	}
+	differences, err := s.CheckSlot(ctx, dir, slot, false)
+	if n := len(differences); n > 0 {
+		d.add(Warning, "edited", fmt.Sprintf("%d path(s) in the target were changed since the rollback, such as %q", n, differences[0].Path),
+			"roll back to "+slot.Version+" again for a clean copy")
+	}
+	return err
+}

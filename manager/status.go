@@ -1,0 +1,99 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/safety"
+)
+
+// Status is how things stand. A project without a store has only a Project.
+type Status struct {
+	Project string
+	// Store is empty when there is none yet.
+	Store       string
+	Head        gitstore.Head
+	Checkpoints int
+	// Latest is nil when nothing was recorded yet.
+	Latest *gitstore.Checkpoint
+	Target TargetStatus
+	// LastRecord is the newest record of the history, nil when it is empty.
+	LastRecord *Record
+}
+
+// TargetStatus is what the rollback target holds.
+type TargetStatus struct {
+	Path string
+	// Version is empty when there is no rollback to look at.
+	Version string
+	Since   time.Time
+	Paths   []string
+	// Differences are paths that were changed in it since.
+	Differences []gitstore.Difference
+	// Previous is the version that Undo brings back; empty when there is none.
+	Previous string
+}
+
+// Status looks at project, store and target, and changes nothing.
+func (m *Manager) Status(ctx context.Context) (*Status, error) {
+	st := &Status{Project: m.project.Root, Head: m.project.Head()}
+	s, err := m.Store(ctx)
+	if errors.Is(err, gitstore.ErrNoStore) {
+		return st, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	st.Store = s.Dir()
+	all, err := s.Checkpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if st.Checkpoints = len(all); st.Checkpoints > 0 {
+		st.Latest = &all[0]
+	}
+	if st.Target, err = m.targetStatus(ctx, s); err != nil {
+		return nil, err
+	}
+	records, err := m.History(ctx, HistoryFilter{Limit: 1})
+	if err == nil && len(records) > 0 {
+		st.LastRecord = &records[0]
+	}
+	return st, err
+}
+
+func (m *Manager) targetStatus(ctx context.Context, s *gitstore.Store) (TargetStatus, error) {
+	decision, err := m.choose(s, RollbackRequest{Adopt: true})
+	if errors.Is(err, safety.ErrUnsafe) {
+		return TargetStatus{Path: decision.Requested}, nil
+	}
+	if err != nil {
+		return TargetStatus{}, err
+	}
+	defer decision.Target.Close()
+	st := TargetStatus{Path: decision.Target.Path()}
+	if prev, err := decision.Target.OpenPrevious(); err == nil {
+		if slot, err := s.SlotOf(prev); err == nil && slot != nil {
+			st.Previous = slot.Version
+		}
+		prev.Close()
+	}
+	dir, err := decision.Target.Open()
+	if errors.Is(err, os.ErrNotExist) {
+		return st, nil
+	}
+	if err != nil {
+		return st, err
+	}
+	defer dir.Close()
+	slot, err := s.SlotOf(dir)
+	if err != nil || slot == nil {
+		return st, err
+	}
+	st.Version, st.Since, st.Paths = slot.Version, slot.Time, slot.Paths
+	st.Differences, err = s.CheckSlot(ctx, dir, slot, false)
+	return st, err
+}
