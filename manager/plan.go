@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/safety"
@@ -158,12 +159,16 @@ func (m *Manager) choose(s *gitstore.Store, req RollbackRequest) (safety.Decisio
 	return guard.Choose(safety.Request{Path: path, Configured: configured && path != "", Adopt: req.Adopt})
 }
 
-// configuredTarget is empty when the default holds.
+// configuredTarget is empty when the default holds. A relative one starts from
+// the project's top, wherever the command was run.
 func (m *Manager) configuredTarget() string {
-	if m.opts.Target != "" {
-		return m.opts.Target
+	path := m.opts.Target
+	if path == "" {
+		path, _ = m.project.Config.Path("evoseal", "target")
 	}
-	path, _ := m.project.Config.Path("evoseal", "target")
+	if path != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(m.project.Root, path)
+	}
 	return path
 }
 

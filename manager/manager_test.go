@@ -1,0 +1,443 @@
+package manager
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/safety"
+)
+
+type world struct {
+	*testing.T
+	dir string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "GIT_") {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t, filepath.Join(dir, "project")}
+	w.write("a", "one", "d/b", "two", ".gitignore", "ignored\n", "ignored", "precious")
+	w.git("init", "-q", ".")
+	w.git("add", "a")
+	w.git("commit", "-qm", "base")
+	return w
+}
+
+func (w *world) git(args ...string) string {
+	w.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.invalid"}, args...)...)
+	cmd.Dir = w.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (w *world) write(pairs ...string) {
+	w.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		path := filepath.Join(w.dir, pairs[i])
+		w.must(os.MkdirAll(filepath.Dir(path), 0o755))
+		w.must(os.WriteFile(path, []byte(pairs[i+1]), 0o644))
+	}
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) manager(opts Options) *Manager {
+	w.Helper()
+	m, err := New(context.Background(), w.dir, opts)
+	w.must(err)
+	w.Cleanup(func() { m.Close() })
+	return m
+}
+
+func (w *world) checkpoint(m *Manager, version string) *CheckpointResult {
+	w.Helper()
+	r, err := m.Checkpoint(context.Background(), CheckpointRequest{Version: version})
+	w.must(err)
+	return r
+}
+
+// fingerprint is everything of the live project: bytes, kinds, modes and times
+// of all files, its Git directory with them.
+func (w *world) fingerprint() map[string]string {
+	w.Helper()
+	out := make(map[string]string)
+	w.must(filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(w.dir, path)
+		if e.Name() == gitstore.Dir {
+			return filepath.SkipDir
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		sum := ""
+		if fi.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			digest := sha256.Sum256(data)
+			sum = hex.EncodeToString(digest[:])
+		}
+		// The top's own time changes when .evoseal appears in it.
+		when := fi.ModTime().String()
+		if rel == "." {
+			when = ""
+		}
+		out[rel] = fmt.Sprint(fi.Mode(), fi.Size(), when, sum)
+		return nil
+	}))
+	return out
+}
+
+func (w *world) unchanged(before map[string]string) {
+	w.Helper()
+	after := w.fingerprint()
+	for path, x := range before {
+		if after[path] != x {
+			w.Errorf("the live project changed at %s: %q, was %q", path, after[path], x)
+		}
+	}
+	for path := range after {
+		if before[path] == "" {
+			w.Errorf("the live project gained %s", path)
+		}
+	}
+}
+
+func (w *world) target(name string) string {
+	w.Helper()
+	data, err := os.ReadFile(filepath.Join(w.dir, ".evoseal/rollback_target", name))
+	w.must(err)
+	return string(data)
+}
+
+func TestRollbackAndUndo(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{Actor: "tester"})
+	w.checkpoint(m, "v1")
+	w.write("a", "changed", "new", "n")
+	w.checkpoint(m, "v2")
+	before := w.fingerprint()
+	r, err := m.Rollback(ctx, RollbackRequest{Version: "v1", Reason: "because"})
+	w.must(err)
+	if got := w.target("a"); got != "one" {
+		t.Errorf("a is %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, ".evoseal/rollback_target/ignored")); err == nil {
+		t.Error("an ignored file came back")
+	}
+	if out := w.git("-C", ".evoseal/rollback_target", "status", "--porcelain", "--ignored"); out != "" {
+		t.Errorf("git status in the target: %s", out)
+	}
+	rec := r.Record
+	if !rec.Verified || !rec.SafetyValidated || rec.Safety != "safety validated" || rec.Outcome != Completed || rec.Actor != "tester" || rec.Reason != "because" || rec.Files != 3 {
+		t.Errorf("record: %+v", rec)
+	}
+	_, err = m.Rollback(ctx, RollbackRequest{Version: "latest"})
+	w.must(err)
+	if got := w.target("a"); got != "changed" {
+		t.Errorf("a is %q", got)
+	}
+	for _, want := range []string{"v1", "v2", "v1"} {
+		u, err := m.Undo(ctx, "")
+		w.must(err)
+		if u.Version != want || len(u.Edited) != 0 {
+			t.Errorf("undo gives %s (%v), want %s", u.Version, u.Edited, want)
+		}
+		if out := w.git("-C", ".evoseal/rollback_target", "status", "--porcelain"); out != "" {
+			t.Errorf("git status after undo: %s", out)
+		}
+	}
+	w.unchanged(before)
+	if out := w.git("--git-dir=.evoseal/.git", "worktree", "list", "--porcelain"); strings.Count(out, "worktree ") != 3 || strings.Contains(out, "prunable") {
+		t.Errorf("worktrees: %s", out)
+	}
+	w.git("--git-dir=.evoseal/.git", "worktree", "prune")
+	w.git("--git-dir=.evoseal/.git", "gc", "-q", "--prune=now")
+	if out := w.git("-C", ".evoseal/rollback_target", "status", "--porcelain"); out != "" {
+		t.Errorf("git status after gc: %s", out)
+	}
+	if out := w.git("--git-dir=.evoseal/.git", "fsck", "--strict", "--no-dangling"); out != "" {
+		t.Errorf("fsck: %s", out)
+	}
+	history, err := m.History(ctx, HistoryFilter{})
+	if err != nil || len(history) != 5 || history[0].Action != ActionUndo || history[4].Version != "v1" || history[3].FromVersion != "v1" {
+		t.Errorf("history: %+v %v", history, err)
+	}
+}
+
+func TestEverythingRefusedIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	before := w.fingerprint()
+	for _, c := range []struct {
+		req  RollbackRequest
+		want error
+	}{
+		{RollbackRequest{Version: "nope"}, gitstore.ErrNotFound},
+		{RollbackRequest{Version: "v1", Target: w.dir}, safety.ErrUnsafe},
+		{RollbackRequest{Version: "v1", Target: "/usr/local/x"}, safety.ErrUnsafe},
+		{RollbackRequest{Version: "v1", Target: filepath.Join(w.dir, "d")}, safety.ErrUnsafe},
+		{RollbackRequest{Version: "v1", Paths: []string{"nope"}}, gitstore.ErrNoPath},
+		{RollbackRequest{Version: "v1", Branch: "a..b"}, gitstore.ErrBadName},
+	} {
+		if plan, err := m.Plan(ctx, c.req); c.req.Branch == "" && !errors.Is(err, c.want) {
+			t.Errorf("plan %+v: %+v %v", c.req, plan, err)
+		}
+		if _, err := m.Rollback(ctx, c.req); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", c.req, err)
+		}
+		history, err := m.History(ctx, HistoryFilter{Limit: 1})
+		w.must(err)
+		if len(history) != 1 || history[0].Outcome != Refused || history[0].Error == "" {
+			t.Errorf("%+v is recorded as %+v", c.req, history)
+		}
+	}
+	w.unchanged(before)
+	if entries, _ := os.ReadDir(filepath.Join(w.dir, ".evoseal")); len(entries) != 1 {
+		t.Errorf("beside the store: %v", entries)
+	}
+}
+
+func TestConfiguredTargetFallsBack(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	for _, dir := range []string{"/", "/etc", "/usr/share", w.dir, filepath.Dir(w.dir), "d", ".", "..", "/home", os.Getenv("HOME")} {
+		m := w.manager(Options{Target: dir})
+		if _, err := m.Store(ctx); err != nil {
+			w.checkpoint(m, "v1")
+		}
+		r, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+		w.must(err)
+		if !r.Record.Fallback || r.Record.Target != filepath.Join(w.dir, ".evoseal/rollback_target") || r.Record.TargetRequested == "" || len(r.Findings) == 0 {
+			t.Errorf("%s: %+v", dir, r.Record)
+		}
+	}
+	safe := filepath.Join(t.TempDir(), "safe", "place")
+	w.git("config", "evoseal.target", safe)
+	r, err := w.manager(Options{}).Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	if r.Record.Fallback {
+		t.Errorf("a safe configured target: %+v", r.Record)
+	}
+	if data, err := os.ReadFile(filepath.Join(safe, "a")); err != nil || string(data) != "one" {
+		t.Errorf("%q %v", data, err)
+	}
+	if out := w.git("-C", safe, "status", "--porcelain"); out != "" {
+		t.Errorf("git status there: %s", out)
+	}
+}
+
+func TestTargetThatWasEditedIsReplacedAndKept(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	target := filepath.Join(w.dir, ".evoseal/rollback_target")
+	w.must(os.WriteFile(filepath.Join(target, "a"), []byte("edited"), 0o644))
+	w.must(os.WriteFile(filepath.Join(target, "mine"), []byte("mine"), 0o644))
+	st, err := m.Status(ctx)
+	w.must(err)
+	if len(st.Target.Differences) != 2 || st.Target.Version != "v1" {
+		t.Errorf("status: %+v", st.Target)
+	}
+	_, err = m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	if got := w.target("a"); got != "one" {
+		t.Errorf("a is %q", got)
+	}
+	u, err := m.Undo(ctx, "")
+	w.must(err)
+	if got := w.target("mine"); got != "mine" || len(u.Edited) != 2 {
+		t.Errorf("undo gives %q, %v", got, u.Edited)
+	}
+}
+
+func TestDirectoryThatIsNotOurs(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	dir := filepath.Join(t.TempDir(), "theirs")
+	w.must(os.Mkdir(dir, 0o755))
+	w.must(os.WriteFile(filepath.Join(dir, "precious"), []byte("p"), 0o644))
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1", Target: dir})
+	var unsafe *safety.UnsafeError
+	if !errors.As(err, &unsafe) || unsafe.Rule != safety.RuleNotOurs {
+		t.Fatalf("%v", err)
+	}
+	_, err = m.Rollback(ctx, RollbackRequest{Version: "v1", Target: dir, Adopt: true})
+	w.must(err)
+	if data, err := os.ReadFile(filepath.Join(dir+".previous", "precious")); err != nil || string(data) != "p" {
+		t.Errorf("what was adopted: %q %v", data, err)
+	}
+}
+
+func TestPathsAndBranch(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	w.write("a", "damaged")
+	status := w.git("status", "--porcelain")
+	r, err := m.Rollback(ctx, RollbackRequest{Version: "v1", Paths: []string{"d"}, Branch: "rescue"})
+	w.must(err)
+	if got := w.target("d/b"); got != "two" || r.Record.Files != 1 || r.Branch == nil {
+		t.Errorf("%q, %+v", got, r.Record)
+	}
+	if out := w.git("-C", ".evoseal/rollback_target", "status", "--porcelain"); out != "" {
+		t.Errorf("git status in the target: %s", out)
+	}
+	if got := w.git("show", "rescue:a"); got != "one" {
+		t.Errorf("branch holds %q", got)
+	}
+	if now := w.git("status", "--porcelain"); now != status {
+		t.Errorf("the project changed: %s", now)
+	}
+}
+
+func TestUndoWithoutPrevious(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	if _, err := m.Undo(context.Background(), ""); !errors.Is(err, safety.ErrNoPrevious) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFindsTheProjectFromAnywhere(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	for _, dir := range []string{"d", ".evoseal", ".evoseal/.git", ".evoseal/.git/objects", ".evoseal/rollback_target", ".evoseal/rollback_target/d", ".git", ".git/refs"} {
+		m, err := New(ctx, filepath.Join(w.dir, dir), Options{})
+		w.must(err)
+		if m.Project().Root != w.dir {
+			t.Errorf("from %s the project is %s", dir, m.Project().Root)
+		}
+	}
+	bare := t.TempDir()
+	w.git("init", "-q", "--bare", bare)
+	if _, err := New(ctx, bare, Options{}); !errors.Is(err, gitstore.ErrBareRepository) {
+		t.Errorf("bare: %v", err)
+	}
+}
+
+func TestHomeIsNoProject(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	ctx := context.Background()
+	m, err := New(ctx, home, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Checkpoint(ctx, CheckpointRequest{}); !errors.Is(err, safety.ErrUnsafe) {
+		t.Errorf("home is recorded: %v", err)
+	}
+	m, err = New(ctx, home, Options{AllowProjects: []string{home}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Checkpoint(ctx, CheckpointRequest{}); err != nil {
+		t.Errorf("home by name: %v", err)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	d, err := m.Doctor(ctx)
+	if err != nil || len(d.Findings) != 0 {
+		t.Fatalf("all is well, and doctor finds %+v %v", d, err)
+	}
+	store := filepath.Join(w.dir, ".evoseal/.git")
+	w.must(os.WriteFile(filepath.Join(w.dir, ".git/info/exclude"), nil, 0o644))
+	w.must(os.WriteFile(filepath.Join(store, "refs/tags/x.lock"), nil, 0o644))
+	w.must(os.WriteFile(filepath.Join(store, "refs/tags/broken"), nil, 0o644))
+	w.must(os.WriteFile(filepath.Join(store, "objects/pack/tmp_pack_evoseal_dead"), make([]byte, 1000), 0o644))
+	w.must(os.WriteFile(filepath.Join(w.dir, ".evoseal/rollback_target/a"), []byte("edited"), 0o644))
+	d, err = m.Doctor(ctx)
+	w.must(err)
+	codes := make(map[string]Severity)
+	for _, f := range d.Findings {
+		codes[f.Code] = f.Severity
+	}
+	for code, severity := range map[string]Severity{"exclude": Warning, "lock": Warning, "damaged": Fatal, "edited": Warning} {
+		if codes[code] != severity {
+			t.Errorf("%s is not found: %+v", code, d.Findings)
+		}
+	}
+	if d.SweptBytes != 1000 {
+		t.Errorf("swept %d bytes", d.SweptBytes)
+	}
+	if data, _ := os.ReadFile(filepath.Join(w.dir, ".git/info/exclude")); !strings.Contains(string(data), "/.evoseal/") {
+		t.Error("the exclusion was not mended")
+	}
+}
+
+func TestGitCleanAndAddLeaveTheStoreAlone(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(context.Background(), RollbackRequest{Version: "v1"})
+	w.must(err)
+	w.git("add", "-A")
+	if out := w.git("diff", "--cached", "--name-only"); strings.Contains(out, ".evoseal") {
+		t.Errorf("git add took %s", out)
+	}
+	w.git("clean", "-fdx")
+	if _, err := os.Stat(filepath.Join(w.dir, "ignored")); err == nil {
+		t.Fatal("git clean cleaned nothing")
+	}
+	if got := w.target("a"); got != "one" {
+		t.Errorf("after git clean: %q", got)
+	}
+	w.git("--git-dir=.evoseal/.git", "fsck", "--strict", "--no-dangling")
+}
