@@ -42,7 +42,6 @@ func (r *repository) populate() {
 		path := filepath.Join(r.dir, name)
 		if strings.HasPrefix(name, "a/") {
 			path = filepath.Join(r.dir, "A"+name[1:])
-			name = "A" + name[1:]
 		}
 		if len(path) > 4000 {
 			continue

@@ -20,7 +20,6 @@ type packIndex struct {
 	data   []byte
 	count  int
 	ids    []byte
-	crcs   []byte
 	offs   []byte
 	offs64 []byte
 }
@@ -79,7 +78,7 @@ func parseIndex(data []byte) (x *packIndex, err error) {
 		return nil, errors.New("pack index is truncated")
 	}
 	x.ids, rest = rest[:x.count*20], rest[x.count*20:]
-	x.crcs, rest = rest[:x.count*4], rest[x.count*4:]
+	rest = rest[x.count*4:] // checksums of the deflated bytes, which the object's name makes needless
 	x.offs, x.offs64 = rest[:x.count*4], rest[x.count*4:]
 	return x, nil
 }
@@ -110,10 +109,6 @@ func (x *packIndex) find(id ID) (int, bool) {
 	})
 	return i, i < hi && ID(x.ids[i*20:i*20+20]) == id
 }
-
-func (x *packIndex) id(i int) ID { return ID(x.ids[i*20 : i*20+20]) }
-
-func (x *packIndex) crc(i int) uint32 { return binary.BigEndian.Uint32(x.crcs[i*4:]) }
 
 // offset returns a negative number when the index points outside itself.
 func (x *packIndex) offset(i int) int64 {
