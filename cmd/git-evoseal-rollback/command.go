@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/pflag"
+)
+
+// runner is a command's options. A new one is made for each run.
+type runner interface {
+	addFlags(fs *pflag.FlagSet)
+	// run does the work. What it prints as a result goes to c.out; it returns
+	// what went wrong and neither prints that nor exits.
+	run(ctx context.Context, c *call) error
+}
+
+// command is one row of the table that dispatch, help, manual page and
+// completion are made from.
+type command struct {
+	name string
+	// args is the usage line's rest; flags are left to the list of options.
+	args string
+	// short is half a line; long is paragraphs, indented lines in it are
+	// typed as they stand; `words` are literal.
+	short, long string
+	examples    []example
+	// least and most bound the positional arguments; a most of -1 is no bound.
+	least, most int
+	// paths says that "-- <path>…" may follow.
+	paths bool
+	// completes names what the positional arguments are: "version" or one of
+	// the words that follow it.
+	completes []string
+	hidden    bool
+	new       func() runner
+}
+
+type example struct{ line, says string }
+
+// usageError says that the command line can't be understood.
+type usageError struct {
+	msg string
+	// hint is what to do; empty is to read the command's help.
+	hint string
+	cmd  *command
+}
+
+func (e *usageError) Error() string { return e.msg }
+
+// execute runs one command line and returns the process's exit code.
+func execute(ctx context.Context, p *process, args []string) int {
+	c := &call{process: p, screen: &screen{w: p.stderr}}
+	c.out = newOutput(p)
+	err := c.dispatch(ctx, args)
+	if flushed := c.out.flush(); err == nil && flushed != nil {
+		err = fmt.Errorf("can't write the result: %w", flushed)
+	}
+	return c.finish(ctx, err)
+}
+
+// dispatch parses the command line and runs its command.
+func (c *call) dispatch(ctx context.Context, args []string) error {
+	// Even what can't be parsed is answered in the form that was asked for.
+	c.json = slices.Contains(beforeDash(args), "--json")
+	top := newFlagSet("git evoseal-rollback")
+	top.SetInterspersed(false)
+	c.addFlags(top)
+	if err := top.Parse(args); err != nil {
+		return parseError(err, nil, top)
+	}
+	if c.help || top.NArg() == 0 {
+		return c.overview()
+	}
+	table := commands()
+	name := top.Arg(0)
+	at := slices.IndexFunc(table, func(cmd *command) bool { return cmd.name == name })
+	if at < 0 {
+		return unknownCommand(name, table)
+	}
+	c.cmd = table[at]
+	r := c.cmd.new()
+	fs := newFlagSet(name)
+	r.addFlags(fs)
+	c.addFlags(fs)
+	if err := fs.Parse(top.Args()[1:]); err != nil {
+		return parseError(err, c.cmd, fs)
+	}
+	if c.help {
+		return writeHelp(c.out, c.cmd)
+	}
+	if err := c.takeArgs(fs); err != nil {
+		return err
+	}
+	if err := c.settle(); err != nil {
+		return err
+	}
+	return r.run(ctx, c)
+}
+
+func beforeDash(args []string) []string {
+	if at := slices.Index(args, "--"); at >= 0 {
+		return args[:at]
+	}
+	return args
+}
+
+func newFlagSet(name string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.SortFlags = false
+	return fs
+}
+
+// takeArgs checks the number of positional arguments.
+func (c *call) takeArgs(fs *pflag.FlagSet) error {
+	c.args = fs.Args()
+	if at := fs.ArgsLenAtDash(); at >= 0 {
+		c.args, c.paths = fs.Args()[:at], fs.Args()[at:]
+	}
+	if !c.cmd.paths && len(c.paths) > 0 {
+		c.args, c.paths = append(slices.Clone(c.args), c.paths...), nil
+	}
+	n := len(c.args)
+	switch {
+	case n < c.cmd.least:
+		return &usageError{msg: c.cmd.name + " needs " + c.cmd.args, cmd: c.cmd}
+	case c.cmd.most >= 0 && n > c.cmd.most && c.cmd.paths:
+		return &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd,
+			hint: "put paths after `--`: " + c.command(c.cmd.name+" "+shellJoin(c.args[:c.cmd.most])+" -- "+shellJoin(c.args[c.cmd.most:]))}
+	case c.cmd.most >= 0 && n > c.cmd.most:
+		return &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd}
+	}
+	return nil
+}
+
+// settle does what the global flags ask for.
+func (c *call) settle() error {
+	if c.quiet && c.verbose {
+		return &usageError{msg: "-q and -v exclude each other", cmd: c.cmd}
+	}
+	for _, dir := range c.dirs {
+		if dir == "" {
+			continue
+		}
+		if err := c.chdir(dir); err != nil {
+			return &usageError{msg: fmt.Sprintf("can't change to the directory %q: %v", dir, errors.Unwrap(err)), hint: "name a directory that exists with -C", cmd: c.cmd}
+		}
+	}
+	level := hclog.LevelFromString(c.getenv("EVOSEAL_LOG"))
+	if level == hclog.NoLevel {
+		level = hclog.Warn
+		if c.verbose {
+			level = hclog.Info
+		}
+		if c.quiet {
+			level = hclog.Error
+		}
+	}
+	c.log = hclog.New(&hclog.LoggerOptions{
+		Name: "evoseal", Level: level, Output: c.screen, DisableTime: level > hclog.Debug,
+	})
+	return nil
+}
+
+// parseError adds the nearest flag to what pflag says.
+func parseError(err error, cmd *command, fs *pflag.FlagSet) error {
+	u := &usageError{msg: err.Error(), cmd: cmd}
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return u
+	}
+	if missing.GetSpecifiedShortnames() != "" {
+		u.msg = fmt.Sprintf("there is no flag -%s", missing.GetSpecifiedName())
+		return u
+	}
+	name := missing.GetSpecifiedName()
+	u.msg = fmt.Sprintf("there is no flag --%s", name)
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest(name, names); near != "" {
+		u.hint = "did you mean `--" + near + "`?"
+	}
+	return u
+}
+
+func unknownCommand(name string, table []*command) error {
+	var names []string
+	for _, cmd := range table {
+		if !cmd.hidden {
+			names = append(names, cmd.name)
+		}
+	}
+	u := &usageError{msg: fmt.Sprintf("there is no command %q", name), hint: "`git evoseal-rollback -h` lists the commands"}
+	if near := nearest(name, names); near != "" {
+		u.hint = "did you mean `git evoseal-rollback " + near + "`?"
+	}
+	return u
+}
+
+// nearest returns the name that takes the fewest changes to get from word, ""
+// when none is near.
+func nearest(word string, names []string) string {
+	best, at := "", max(2, len(word)/3)+1
+	for _, name := range names {
+		d := distance(word, name)
+		if len(word) > 1 && strings.HasPrefix(name, word) {
+			d = 1
+		}
+		if d < at {
+			best, at = name, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, by bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

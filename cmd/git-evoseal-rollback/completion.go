@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/pflag"
+)
+
+type completionOptions struct{}
+
+func (o *completionOptions) addFlags(*pflag.FlagSet) {}
+
+func (o *completionOptions) run(_ context.Context, c *call) error {
+	scripts := map[string]func() string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+	script, ok := scripts[c.args[0]]
+	if !ok {
+		return &usageError{msg: fmt.Sprintf("there is no completion for %q", c.args[0]), hint: "take bash, zsh or fish", cmd: c.cmd}
+	}
+	c.out.WriteString(script())
+	return nil
+}
+
+// completeOptions prints what the scripts complete versions from. Whatever goes
+// wrong, there is nothing to complete then, and nothing to say.
+type completeOptions struct{}
+
+func (o *completeOptions) addFlags(*pflag.FlagSet) {}
+
+func (o *completeOptions) run(ctx context.Context, c *call) error {
+	c.log.SetLevel(hclog.Off)
+	m, s, err := c.store(ctx)
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if err != nil {
+		return nil
+	}
+	defer m.Close()
+	all, err := s.Checkpoints(ctx)
+	if err != nil || len(all) == 0 {
+		return nil
+	}
+	c.out.println(gitstore.Latest)
+	for _, cp := range all {
+		c.out.println(cp.Version)
+	}
+	return nil
+}
+
+// flagWords are a command's flags, as words to complete.
+func flagWords(add func(*pflag.FlagSet)) string {
+	fs := newFlagSet("")
+	add(fs)
+	var words []string
+	fs.VisitAll(func(f *pflag.Flag) { words = append(words, "--"+f.Name) })
+	return strings.Join(words, " ")
+}
+
+// valueFlags are the flags, of any command, that take the next word.
+func valueFlags() []string {
+	seen := map[string]bool{}
+	var out []string
+	collect := func(f *pflag.Flag) {
+		for _, name := range []string{"-" + f.Shorthand, "--" + f.Name} {
+			if name != "-" && f.NoOptDefVal == "" && !seen[name] {
+				seen[name] = true
+				out = append(out, name)
+			}
+		}
+	}
+	for _, cmd := range commands() {
+		fs := newFlagSet("")
+		cmd.new().addFlags(fs)
+		new(globals).addFlags(fs)
+		fs.VisitAll(collect)
+	}
+	return out
+}
+
+func visible() []*command {
+	var out []*command
+	for _, cmd := range commands() {
+		if !cmd.hidden {
+			out = append(out, cmd)
+		}
+	}
+	return out
+}
+
+func names() string {
+	var out []string
+	for _, cmd := range visible() {
+		out = append(out, cmd.name)
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+const bashHead = `# bash completion of git-evoseal-rollback, made by "git evoseal-rollback completion bash".
+# git's own completion calls _git_evoseal_rollback for "git evoseal-rollback".
+
+__git_evoseal_rollback_versions () {
+	command git-evoseal-rollback "${__evoseal_dirs[@]}" __complete 2>/dev/null
+}
+
+_git_evoseal_rollback () {
+	local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
+	local words="" command="" i=1 w
+	local -a __evoseal_dirs=()
+	# In "git -C dir evoseal-rollback …" the command's words begin behind the name.
+	if [[ "${COMP_WORDS[0]##*/}" == git ]]; then
+		while ((i < COMP_CWORD)) && [[ "${COMP_WORDS[i]}" != evoseal-rollback ]]; do
+			[[ "${COMP_WORDS[i]}" == -C ]] && __evoseal_dirs+=(-C "${COMP_WORDS[i+1]}")
+			((i++))
+		done
+		((i++))
+	fi
+	while ((i < COMP_CWORD)); do
+		w="${COMP_WORDS[i]}"
+		case "$w" in
+		-C|--directory)
+			__evoseal_dirs+=(-C "${COMP_WORDS[i+1]}"); ((i++)) ;;
+		--)
+			COMPREPLY=($(compgen -f -- "$cur")); return ;;
+`
+
+const bashTail = `	esac
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+
+complete -o bashdefault -o default -F _git_evoseal_rollback git-evoseal-rollback
+`
+
+func bashCompletion() string {
+	var b strings.Builder
+	b.WriteString(bashHead)
+	fmt.Fprintf(&b, "\t\t%s)\n\t\t\t((i++)) ;;\n", strings.Join(withoutDirectory(valueFlags()), "|"))
+	b.WriteString("\t\t-*) ;;\n\t\t*)\n\t\t\t[[ -z \"$command\" ]] && command=\"$w\" ;;\n\t\tesac\n\t\t((i++))\n\tdone\n")
+	b.WriteString("\tcase \"$prev\" in\n\t-C|--directory|--target)\n\t\tCOMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n")
+	b.WriteString("\t--parent|--version)\n\t\tCOMPREPLY=($(compgen -W \"$(__git_evoseal_rollback_versions)\" -- \"$cur\")); return ;;\n\tesac\n")
+	fmt.Fprintf(&b, "\tlocal global=%q\n", flagWords(new(globals).addFlags))
+	b.WriteString("\tcase \"$command\" in\n")
+	fmt.Fprintf(&b, "\t\"\")\n\t\twords=%q\n\t\t[[ \"$cur\" == -* ]] && words=\"$global\" ;;\n", names())
+	for _, cmd := range visible() {
+		positional := strings.Join(cmd.completes, " ")
+		if positional == "version" {
+			positional = "$(__git_evoseal_rollback_versions)"
+		}
+		fmt.Fprintf(&b, "\t%s)\n\t\tif [[ \"$cur\" == -* ]]; then words=\"%s $global\"; else words=\"%s\"; fi ;;\n", cmd.name, flagWords(cmd.new().addFlags), positional)
+	}
+	b.WriteString(bashTail)
+	return b.String()
+}
+
+func withoutDirectory(flags []string) []string {
+	var out []string
+	for _, f := range flags {
+		if f != "-C" && f != "--directory" {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+func zshCompletion() string {
+	var b strings.Builder
+	b.WriteString(`#compdef git-evoseal-rollback
+#description record a project's tree and bring it back
+# zsh completion, made by "git evoseal-rollback completion zsh". Put it into a
+# directory of $fpath as _git-evoseal-rollback.
+
+_git-evoseal-rollback () {
+	local context state line curcontext="$curcontext"
+	local -a commands
+	commands=(
+`)
+	for _, cmd := range visible() {
+		fmt.Fprintf(&b, "\t\t%s\n", zshQuote(cmd.name+":"+cmd.short))
+	}
+	b.WriteString("\t)\n\t_arguments -C \\\n")
+	writeZshFlags(&b, "\t\t", new(globals).addFlags)
+	b.WriteString("\t\t'1: :->command' '*:: :->args'\n\tcase $state in\n\tcommand)\n\t\t_describe command commands ;;\n\targs)\n\t\tcase $line[1] in\n")
+	for _, cmd := range visible() {
+		fmt.Fprintf(&b, "\t\t%s)\n\t\t\t_arguments \\\n", cmd.name)
+		writeZshFlags(&b, "\t\t\t\t", cmd.new().addFlags)
+		writeZshFlags(&b, "\t\t\t\t", new(globals).addFlags)
+		switch positional := strings.Join(cmd.completes, " "); {
+		case positional == "version":
+			b.WriteString("\t\t\t\t'*: :{compadd -- $(_call_program versions git-evoseal-rollback __complete)}' ;;\n")
+		case positional != "":
+			fmt.Fprintf(&b, "\t\t\t\t'1: :(%s)' ;;\n", positional)
+		default:
+			b.WriteString("\t\t\t\t'*: :' ;;\n")
+		}
+	}
+	b.WriteString("\t\tesac ;;\n\tesac\n}\n\n_git-evoseal-rollback \"$@\"\n")
+	return b.String()
+}
+
+func writeZshFlags(b *strings.Builder, prefix string, add func(*pflag.FlagSet)) {
+	fs := newFlagSet("")
+	add(fs)
+	fs.VisitAll(func(f *pflag.Flag) {
+		arg, usage := flagArg(f), strings.ReplaceAll(f.Usage, "`", "")
+		text := strings.NewReplacer("[", "(", "]", ")", ":", ",").Replace(usage)
+		spec := "--" + f.Name
+		if f.NoOptDefVal == "" {
+			spec += "=[" + text + "]:" + strings.ReplaceAll(arg, "|", " or ") + ":" + map[string]string{"dir": "_directories"}[arg]
+		} else {
+			spec += "[" + text + "]"
+		}
+		fmt.Fprintf(b, "%s%s \\\n", prefix, zshQuote(spec))
+	})
+}
+
+func zshQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

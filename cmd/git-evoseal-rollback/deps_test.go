@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/evoseal/git-evoseal-rollback/"
+
+// layers are the packages in the order in which they may import: each only
+// those with a smaller number. gitstore and safety share one, and so never
+// import each other.
+var layers = map[string]int{"safety": 1, "gitstore": 1, "manager": 2, "hooks": 3, "cmd": 4}
+
+func layer(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, module)
+	top, _, _ := strings.Cut(rest, "/")
+	return top, ok
+}
+
+// TestImportsRunOneWay holds the order of the packages, and what only some of
+// them may use.
+func TestImportsRunOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; seen++ {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from, _ := layer(pkg.ImportPath)
+		if layers[from] == 0 {
+			t.Errorf("%s is in no layer", pkg.ImportPath)
+		}
+		for _, imported := range pkg.Imports {
+			checkImport(t, pkg.ImportPath, from, imported)
+		}
+	}
+	if seen < 5 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}
+
+func checkImport(t *testing.T, pkg, from, imported string) {
+	t.Helper()
+	if to, ours := layer(imported); ours {
+		if to != from && layers[to] >= layers[from] {
+			t.Errorf("%s imports %s", pkg, imported)
+		}
+		return
+	}
+	foreign := strings.Contains(strings.Split(imported, "/")[0], ".")
+	if strings.HasPrefix(imported, "github.com/go-git/") && from != "gitstore" {
+		t.Errorf("%s imports %s: only gitstore touches go-git", pkg, imported)
+	}
+	if from == "safety" && foreign && !strings.HasPrefix(imported, "golang.org/x/sys/") {
+		t.Errorf("%s imports %s: safety needs nothing but the standard library and golang.org/x/sys", pkg, imported)
+	}
+	if imported == "os/exec" && from != "cmd" && from != "hooks" {
+		t.Errorf("%s imports os/exec: the library runs without a git executable", pkg)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/spf13/pflag"
+)
+
+type historyOptions struct {
+	limit            int
+	version, outcome string
+	oneline          bool
+}
+
+func (o *historyOptions) addFlags(fs *pflag.FlagSet) {
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`")
+	fs.StringVar(&o.version, "version", "", "show only records about `version`")
+	fs.StringVar(&o.outcome, "outcome", "", "show only those that `completed|failed|denied|refused`")
+	fs.BoolVar(&o.oneline, "oneline", false, "one line a record")
+}
+
+func (o *historyOptions) run(ctx context.Context, c *call) error {
+	switch outcome := manager.Outcome(o.outcome); outcome {
+	case "", manager.Completed, manager.Failed, manager.Denied, manager.Refused:
+	default:
+		return &usageError{msg: fmt.Sprintf("--outcome takes completed, failed, denied or refused, not %q", o.outcome), cmd: c.cmd}
+	}
+	m, err := c.manager(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	records, err := m.History(ctx, manager.HistoryFilter{Version: o.version, Outcome: manager.Outcome(o.outcome), Limit: o.limit})
+	if errors.Is(err, gitstore.ErrNoStore) {
+		return c.nothingYet()
+	}
+	if err != nil {
+		return err
+	}
+	if c.json {
+		for _, r := range records {
+			if err := c.out.object(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if o.oneline {
+		c.out.table(func(w io.Writer) {
+			for _, r := range records {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", clock(r.Time), r.Action, printable(r.Version), r.Outcome, firstLine(r.Reason))
+			}
+		})
+		return nil
+	}
+	for i, r := range records {
+		if i > 0 {
+			c.out.println("")
+		}
+		c.historyEntry(r)
+	}
+	return nil
+}
+
+func (c *call) historyEntry(r manager.Record) {
+	c.out.printf("%s %s %s\n", c.out.paint(yellow, string(r.Action)+" "+printable(r.Version)), c.outcome(r.Outcome), r.ID)
+	c.out.table(func(w io.Writer) {
+		row := func(name, value string) {
+			if value != "" {
+				fmt.Fprintf(w, "  %s:\t%s\n", name, printable(value))
+			}
+		}
+		row("Time", clock(r.Time)+" ("+c.age(r.Time)+")")
+		row("Actor", r.Actor)
+		row("Role", r.Role)
+		row("Reason", r.Reason)
+		row("Error", r.Error)
+		row("Replaced", r.FromVersion)
+		row("Target", quoteNonEmpty(r.Target))
+		if r.TargetRequested != r.Target {
+			row("Requested", quoteNonEmpty(r.TargetRequested))
+		}
+		row("Safety", r.Safety)
+		if r.Outcome == manager.Completed {
+			row("Verified", map[bool]string{true: "yes", false: "no"}[r.Verified])
+		}
+		row("Branch", r.Branch)
+		for _, p := range r.Paths {
+			row("Path", quotePath(p))
+		}
+		if r.Files > 0 {
+			row("Content", count(r.Files, "file")+", "+size(r.Bytes))
+		}
+		row("Took", millis(r.DurationMS))
+	})
+}
+
+func quoteNonEmpty(path string) string {
+	if path == "" {
+		return ""
+	}
+	return quotePath(path)
+}
+
+func (c *call) outcome(o manager.Outcome) string {
+	if o == manager.Completed {
+		return c.out.paint(green, string(o))
+	}
+	return c.out.paint(red, string(o))
+}

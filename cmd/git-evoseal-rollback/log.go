@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/spf13/pflag"
+)
+
+type logOptions struct{ limit int }
+
+func (o *logOptions) addFlags(fs *pflag.FlagSet) {
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show at most `number`")
+}
+
+func (o *logOptions) run(ctx context.Context, c *call) error {
+	m, s, err := c.store(ctx)
+	if errors.Is(err, gitstore.ErrNoStore) && len(c.args) == 0 {
+		return c.nothingYet()
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	line, err := lineage(ctx, s, c.version(gitstore.Latest), o.limit)
+	if errors.Is(err, gitstore.ErrNotFound) && len(c.args) == 0 {
+		return c.nothingYet()
+	}
+	if err != nil {
+		return err
+	}
+	names := make(map[gitstore.ID]string, len(line))
+	for _, cp := range line {
+		names[cp.Commit] = cp.Version
+	}
+	for _, cp := range line {
+		if c.json {
+			err = c.out.object(newCheckpointJSON(cp))
+		} else {
+			c.logEntry(cp, names)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lineage follows first parents. It ends early at a parent that is no
+// checkpoint any more.
+func lineage(ctx context.Context, s *gitstore.Store, from string, limit int) ([]gitstore.Checkpoint, error) {
+	all, err := s.Checkpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byCommit := make(map[gitstore.ID]gitstore.Checkpoint, len(all))
+	for _, cp := range all {
+		byCommit[cp.Commit] = cp
+	}
+	cp, err := s.Resolve(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	line := []gitstore.Checkpoint{cp}
+	for !cp.Parent.IsZero() && (limit <= 0 || len(line) < limit) {
+		next, ok := byCommit[cp.Parent]
+		if !ok {
+			// One that --force put another in the place of is found by its commit.
+			if next, err = s.Resolve(ctx, cp.Parent.String()); errors.Is(err, gitstore.ErrNotFound) {
+				break
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		line, cp = append(line, next), next
+	}
+	return line, nil
+}
+
+func (c *call) logEntry(cp gitstore.Checkpoint, names map[gitstore.ID]string) {
+	c.out.printf("%s %s\n", c.out.paint(yellow, "checkpoint "+cp.Version), short(cp.Commit))
+	switch name := names[cp.Parent]; {
+	case cp.Parent.IsZero():
+		c.out.println("Parent: none")
+	case name != "":
+		c.out.printf("Parent: %s %s\n", name, short(cp.Parent))
+	default:
+		c.out.printf("Parent: %s\n", short(cp.Parent))
+	}
+	c.out.printf("Date:   %s (%s)\n", clock(cp.Time), c.age(cp.Time))
+	if cp.Partial {
+		c.out.println(c.out.paint(yellow, "Partial: some paths could not be read"))
+	}
+	c.out.printf("\n%s\n", indent(printable(cp.Message), "    "))
+}

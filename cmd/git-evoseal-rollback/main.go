@@ -1,0 +1,54 @@
+// Git-evoseal-rollback records a project's tree as checkpoints and brings any of
+// them back, byte for byte, into a directory of its own. It never touches the
+// live project.
+//
+// It is a subcommand of git: `git evoseal-rollback -h` lists its commands, and
+// docs/git-evoseal-rollback.1 is its manual page.
+//
+// # How it is built
+//
+// commands is the one table of all commands; help, the manual page, completion
+// and dispatch are made from it. A command is an options struct with two
+// methods, see [runner]. Everything that it may know of the process comes in
+// with its [call]; results go to call.out, and what went wrong is returned: the
+// one place that turns errors into exit codes is exit.go.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// version is set by the linker; see [buildVersion].
+var version string
+
+func main() {
+	os.Exit(mainCode())
+}
+
+func mainCode() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks for an orderly end. Giving the signals back to the
+	// system right then lets a second one kill.
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, &process{
+		stdout: os.Stdout, stderr: os.Stderr,
+		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+		width:     terminalWidth,
+		getenv:    os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
+	}, os.Args[1:])
+}
+
+func terminalWidth() int {
+	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		return w
+	}
+	return 0
+}

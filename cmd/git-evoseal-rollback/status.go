@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/spf13/pflag"
+)
+
+type statusOptions struct{}
+
+func (o *statusOptions) addFlags(*pflag.FlagSet) {}
+
+func (o *statusOptions) run(ctx context.Context, c *call) error {
+	m, err := c.manager(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	st, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.out.object(c.newStatusJSON(st))
+	}
+	c.tellStatus(st)
+	return nil
+}
+
+type statusJSON struct {
+	Schema      int             `json:"schema"`
+	Project     gitstore.Path   `json:"project"`
+	Store       gitstore.Path   `json:"store"`
+	Head        headJSON        `json:"head"`
+	Checkpoints int             `json:"checkpoints"`
+	Latest      *checkpointJSON `json:"latest"`
+	Target      targetJSON      `json:"target"`
+	Last        *manager.Record `json:"last"`
+	Next        string          `json:"next"`
+}
+
+type headJSON struct {
+	Commit string `json:"commit"`
+	Branch string `json:"branch"`
+}
+
+type targetJSON struct {
+	Path        gitstore.Path    `json:"path"`
+	Version     string           `json:"version"`
+	Since       *time.Time       `json:"since,omitempty"`
+	Paths       []gitstore.Path  `json:"paths,omitempty"`
+	Differences []differenceJSON `json:"differences"`
+	Previous    string           `json:"previous"`
+}
+
+func (c *call) newStatusJSON(st *manager.Status) statusJSON {
+	out := statusJSON{
+		Schema: schema, Project: gitstore.Path(st.Project), Store: gitstore.Path(st.Store),
+		Head: headJSON{st.Head.Commit, st.Head.Branch}, Checkpoints: st.Checkpoints, Last: st.LastRecord, Next: c.next(st),
+		Target: targetJSON{
+			Path: gitstore.Path(st.Target.Path), Version: st.Target.Version, Paths: newPathsJSON(st.Target.Paths),
+			Differences: newDifferencesJSON(st.Target.Differences), Previous: st.Target.Previous,
+		},
+	}
+	if st.Latest != nil {
+		latest := newCheckpointJSON(*st.Latest)
+		out.Latest = &latest
+	}
+	if !st.Target.Since.IsZero() {
+		since := st.Target.Since.UTC()
+		out.Target.Since = &since
+	}
+	return out
+}
+
+func (c *call) tellStatus(st *manager.Status) {
+	c.out.printf("project  %s%s\n", quotePath(st.Project), describeHead(st.Head))
+	if st.Latest == nil {
+		c.out.println("latest   no checkpoints yet")
+	} else {
+		c.out.printf("latest   %s, %s: %s (%s in all)\n", c.out.paint(bold, st.Latest.Version), c.age(st.Latest.Time),
+			firstLine(st.Latest.Message), count(int64(st.Checkpoints), "checkpoint"))
+	}
+	c.tellTarget(st.Target)
+	if r := st.LastRecord; r != nil {
+		c.out.printf("last     %s %s %s, %s\n", r.Action, printable(r.Version), c.outcome(r.Outcome), c.age(r.Time))
+	}
+	c.out.println("next     " + c.next(st))
+}
+
+func describeHead(h gitstore.Head) string {
+	commit := h.Commit[:min(10, len(h.Commit))]
+	switch {
+	case h.Branch != "" && commit == "":
+		return fmt.Sprintf(" (on %s, no commit yet)", printable(h.Branch))
+	case h.Branch != "":
+		return fmt.Sprintf(" (on %s, %s)", printable(h.Branch), commit)
+	case commit != "":
+		return fmt.Sprintf(" (detached at %s)", commit)
+	}
+	return " (no Git repository)"
+}
+
+func (c *call) tellTarget(t manager.TargetStatus) {
+	if t.Path == "" {
+		return
+	}
+	if t.Version == "" {
+		c.out.printf("target   %s holds no rollback\n", quotePath(t.Path))
+	} else {
+		part := ""
+		if len(t.Paths) > 0 {
+			part = count(int64(len(t.Paths)), "path") + " of "
+		}
+		c.out.printf("target   %s holds %s%s, %s\n", quotePath(t.Path), part, c.out.paint(bold, t.Version), c.age(t.Since))
+	}
+	c.tellDifferences(t.Differences, "changed in the target since")
+	if t.Previous != "" {
+		c.out.printf("before   %s, which undo brings back\n", t.Previous)
+	}
+}
+
+// next is the command that most people want now.
+func (c *call) next(st *manager.Status) string {
+	switch {
+	case st.Latest == nil:
+		return c.command("checkpoint")
+	case st.Target.Version != "":
+		return c.compareLine(st.Project, st.Target.Path)
+	}
+	return c.command("diff " + shellQuote(st.Latest.Version) + " --stat")
+}

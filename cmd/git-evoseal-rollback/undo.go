@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/spf13/pflag"
+)
+
+type undoOptions struct{ reason string }
+
+func (o *undoOptions) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.reason, "reason", "", "say why, for the history, in `text`")
+}
+
+func (o *undoOptions) run(ctx context.Context, c *call) error {
+	m, err := c.manager(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	res, err := m.Undo(ctx, o.reason)
+	if err != nil {
+		return err
+	}
+	rec := res.Record
+	if c.json {
+		return c.out.object(struct {
+			Schema          int              `json:"schema"`
+			ID              string           `json:"id"`
+			Time            time.Time        `json:"time"`
+			Version         string           `json:"version"`
+			FromVersion     string           `json:"from_version"`
+			Target          gitstore.Path    `json:"target"`
+			SafetyValidated bool             `json:"safety_validated"`
+			Verified        bool             `json:"verified"`
+			Edited          []differenceJSON `json:"edited"`
+			DurationMS      int64            `json:"duration_ms"`
+		}{
+			schema, rec.ID, rec.Time.UTC(), res.Version, rec.FromVersion, gitstore.Path(rec.Target),
+			rec.SafetyValidated, rec.Verified, newDifferencesJSON(res.Edited), rec.DurationMS,
+		})
+	}
+	version := res.Version
+	if version == "" {
+		version = "what was there before the first rollback"
+	}
+	c.out.printf("%s now holds %s", quotePath(rec.Target), c.out.paint(bold, version))
+	if rec.FromVersion != "" {
+		c.out.printf("; %s is kept beside it", rec.FromVersion)
+	}
+	c.out.println("")
+	c.tellDifferences(res.Edited, "changed in it since it was brought back")
+	c.out.println("next: " + c.shown("undo") + " exchanges them again")
+	return nil
+}
+
+// tellDifferences lists paths of a target that are not as they were written.
+func (c *call) tellDifferences(list []gitstore.Difference, what string) {
+	if len(list) == 0 {
+		return
+	}
+	c.out.println(c.out.paint(yellow, count(int64(len(list)), "path")+" "+what+":"))
+	for _, d := range list[:min(fewPaths, len(list))] {
+		c.out.printf("  %s %s\n", d.Kind, quotePath(d.Path))
+	}
+	if n := len(list) - fewPaths; n > 0 {
+		c.out.printf("  and %d more\n", n)
+	}
+}
