@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -94,7 +95,7 @@ func (m *materialiser) file(w *matWorker, h *dirfd.Handle, path string, e odb.Tr
 	}()
 	copied, err = m.copyLive(w, fd, e, src)
 	if err == nil && !copied {
-		_, _, err = m.s.db.Stream(e.ID, dirfd.Writer{FD: fd})
+		_, _, err = m.s.db.Stream(e.ID, m.writer(fd))
 	}
 	if err != nil {
 		return st, false, err
@@ -109,6 +110,21 @@ func (m *materialiser) file(w *matWorker, h *dirfd.Handle, path string, e odb.Tr
 	}
 	return st, copied, err
 }
+
+// writer writes to a file until the work is called off, also in the middle of a
+// big one.
+func (m *materialiser) writer(fd int) io.Writer {
+	return writerFunc(func(b []byte) (int, error) {
+		if m.list.Stopped() {
+			return 0, context.Canceled
+		}
+		return dirfd.Writer{FD: fd}.Write(b)
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // copyLive fills fd from the live project's file of that name, if the stat
 // cache says that it is the same. The bytes are hashed as they pass; should they
@@ -132,7 +148,7 @@ func (m *materialiser) copyLive(w *matWorker, fd int, e odb.TreeEntry, src sourc
 	}
 	w.hash.Start(odb.Blob, st.Size)
 	from := &dirfd.Reader{FD: in}
-	n, err := io.CopyBuffer(io.MultiWriter(dirfd.Writer{FD: fd}, w.hash), io.LimitReader(from, st.Size+1), w.buf)
+	n, err := io.CopyBuffer(io.MultiWriter(m.writer(fd), w.hash), io.LimitReader(from, st.Size+1), w.buf)
 	if err != nil && from.Err == nil {
 		return false, err
 	}

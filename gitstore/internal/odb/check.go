@@ -27,16 +27,21 @@ func (p *pack) check() error {
 	if err := p.idx.checksum(); err != nil {
 		return err
 	}
-	if p.length < packHeader+sha1.Size {
+	f, err := p.acquire()
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	if f.length < packHeader+sha1.Size {
 		return errors.New("pack is truncated")
 	}
 	h := sha1.New()
-	body := io.NewSectionReader(p.f, 0, p.length-sha1.Size)
+	body := io.NewSectionReader(f, 0, f.length-sha1.Size)
 	if _, err := io.CopyBuffer(h, struct{ io.Reader }{body}, make([]byte, 1<<20)); err != nil {
 		return err
 	}
 	var trailer [sha1.Size]byte
-	if _, err := p.f.ReadAt(trailer[:], p.length-sha1.Size); err != nil {
+	if _, err := f.ReadAt(trailer[:], f.length-sha1.Size); err != nil {
 		return err
 	}
 	if [sha1.Size]byte(h.Sum(nil)) != trailer {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -72,6 +73,8 @@ type DB struct {
 	mu         sync.RWMutex
 	packs      []*pack
 	alternates []*DB
+
+	openPacks atomic.Int64
 }
 
 // Open reads the list of packs below dir, an existing objects directory, and
@@ -165,7 +168,7 @@ func (db *DB) Refresh() error {
 			delete(had, base)
 			continue
 		}
-		now = append(now, newPack(db.dir, base))
+		now = append(now, newPack(db, base))
 	}
 	// A pack that went may still be read by another goroutine: it keeps its
 	// open file until the DB is closed.
@@ -346,9 +349,22 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 // Size returns an object's type and size from its header alone; nothing is
 // verified.
 func (db *DB) Size(id ID) (Type, int64, error) {
+	typ, n, err := db.trySize(id)
+	if errors.Is(err, ErrNotFound) {
+		if err := db.Refresh(); err != nil {
+			return 0, 0, err
+		}
+		typ, n, err = db.trySize(id)
+	}
+	return typ, n, err
+}
+
+func (db *DB) trySize(id ID) (Type, int64, error) {
 	for _, p := range db.snapshot() {
 		if off, ok := p.find(id); ok {
-			return p.size(db, off)
+			if typ, n, err := p.size(db, off); !errors.Is(err, fs.ErrNotExist) {
+				return typ, n, err
+			}
 		}
 	}
 	typ, n, err := db.looseHeader(id)

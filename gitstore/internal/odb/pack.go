@@ -17,16 +17,22 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// pack is one pack with its index, opened at the first lookup.
+// pack is one pack with its index, which is mapped at the first lookup.
 type pack struct {
 	dir  string
 	name string
+	// opens counts the pack files that the database keeps open.
+	opens *atomic.Int64
 
-	once   sync.Once
-	ready  atomic.Bool
-	err    error
-	idx    *packIndex
-	f      *os.File
+	once  sync.Once
+	ready atomic.Bool
+	err   error
+	idx   *packIndex
+
+	// mu guards file and length: the pack itself is opened when its first object
+	// is read.
+	mu     sync.Mutex
+	file   *os.File
 	length int64
 }
 
@@ -40,27 +46,16 @@ const (
 // 50 and its maximum 4095.
 const maxDeltaDepth = 4095
 
-func newPack(objects, name string) *pack {
-	return &pack{dir: filepath.Join(objects, "pack"), name: name}
+func newPack(db *DB, name string) *pack {
+	return &pack{dir: filepath.Join(db.dir, "pack"), name: name, opens: &db.openPacks}
 }
 
 func (p *pack) path(ext string) string { return filepath.Join(p.dir, p.name+ext) }
 
 func (p *pack) open() error {
 	p.once.Do(func() {
-		if p.idx, p.err = openIndex(p.path(".idx")); p.err != nil {
-			return
-		}
-		if p.f, p.err = os.Open(p.path(".pack")); p.err != nil {
-			return
-		}
-		fi, err := p.f.Stat()
-		if err != nil {
-			p.err = err
-			return
-		}
-		p.length = fi.Size()
-		p.ready.Store(true)
+		p.idx, p.err = openIndex(p.path(".idx"))
+		p.ready.Store(p.err == nil)
 	})
 	return p.err
 }
@@ -74,11 +69,55 @@ func (p *pack) close() error {
 	if p.idx != nil {
 		errs = append(errs, p.idx.close())
 	}
-	if p.f != nil {
-		errs = append(errs, p.f.Close())
-	}
 	p.err = os.ErrClosed
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file != nil {
+		errs = append(errs, p.file.Close())
+		p.file = nil
+		p.opens.Add(-1)
+	}
 	return errors.Join(errs...)
+}
+
+// maxOpenPacks is how many pack files stay open. A store of thousands of packs,
+// one a checkpoint, must not use up the process's descriptors.
+const maxOpenPacks = 128
+
+// packFile is an open pack, to be released after use.
+type packFile struct {
+	*os.File
+	length int64
+	keep   bool
+}
+
+func (f packFile) release() {
+	if !f.keep {
+		f.Close()
+	}
+}
+
+func (p *pack) acquire() (packFile, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file != nil {
+		return packFile{p.file, p.length, true}, nil
+	}
+	f, err := os.Open(p.path(".pack"))
+	if err != nil {
+		return packFile{}, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return packFile{}, err
+	}
+	if p.opens.Add(1) > maxOpenPacks {
+		p.opens.Add(-1)
+		return packFile{f, fi.Size(), false}, nil
+	}
+	p.file, p.length = f, fi.Size()
+	return packFile{f, p.length, true}, nil
 }
 
 func (p *pack) find(id ID) (off int64, ok bool) {
@@ -114,12 +153,12 @@ type entry struct {
 // maxEntryHeader is room for a type and a 64-bit size, and a base.
 const maxEntryHeader = 32
 
-func (p *pack) entry(off int64) (entry, error) {
+func (f packFile) entry(off int64) (entry, error) {
 	var buf [maxEntryHeader]byte
-	if off < 12 || off >= p.length-20 {
+	if off < packHeader || off >= f.length-20 {
 		return entry{}, fmt.Errorf("offset %d lies outside the pack", off)
 	}
-	n, err := p.f.ReadAt(buf[:], off)
+	n, err := f.ReadAt(buf[:], off)
 	if err != nil && err != io.EOF {
 		return entry{}, err
 	}
@@ -192,7 +231,12 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	corrupt := func(err error) (Type, int64, error) {
 		return 0, 0, &CorruptError{ID: id, File: p.path(".pack"), Err: err}
 	}
-	e, err := p.entry(off)
+	f, err := p.acquire()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.release()
+	e, err := f.entry(off)
 	if err != nil {
 		return corrupt(err)
 	}
@@ -202,7 +246,7 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	switch e.kind {
 	case ofsDelta, refDelta:
 		var data []byte
-		if typ, data, err = p.resolve(db, e, 0); err != nil {
+		if typ, data, err = f.resolve(db, e, 0); err != nil {
 			return corrupt(err)
 		}
 		e.size = int64(len(data))
@@ -216,7 +260,7 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	}
 	h.Start(typ, e.size)
 	sink := &teeWriter{h: h, w: w}
-	if err := p.inflate(e, sink); err != nil {
+	if err := f.inflate(e, sink); err != nil {
 		if sink.err != nil {
 			return 0, 0, sink.err
 		}
@@ -255,13 +299,13 @@ func checkSum(h *Hasher, want ID) error {
 }
 
 // resolve rebuilds a deltified object.
-func (p *pack) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
+func (f packFile) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
 	if depth > maxDeltaDepth {
 		return 0, nil, errors.New("delta chain is too long")
 	}
 	var delta bytes.Buffer
 	if e.kind != ofsDelta && e.kind != refDelta {
-		err := p.inflate(e, &delta)
+		err := f.inflate(e, &delta)
 		return e.kind, delta.Bytes(), err
 	}
 	var typ Type
@@ -271,14 +315,14 @@ func (p *pack) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
 		typ, base, err = db.Read(e.baseID)
 	} else {
 		var be entry
-		if be, err = p.entry(e.base); err == nil {
-			typ, base, err = p.resolve(db, be, depth+1)
+		if be, err = f.entry(e.base); err == nil {
+			typ, base, err = f.resolve(db, be, depth+1)
 		}
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := p.inflate(e, &delta); err != nil {
+	if err := f.inflate(e, &delta); err != nil {
 		return 0, nil, err
 	}
 	out, err := packfile.PatchDelta(base, delta.Bytes())
@@ -314,10 +358,10 @@ const smallObject = 1 << 20
 // inflate writes exactly e.size bytes into w. The two bytes of zlib header are
 // stepped over and its Adler-32 is not computed: the object's own hash, which
 // every caller checks, says more.
-func (p *pack) inflate(e entry, w io.Writer) error {
+func (f packFile) inflate(e entry, w io.Writer) error {
 	z := inflaters.Get().(*inflater)
 	defer inflaters.Put(z)
-	rest := p.length - 20 - e.data
+	rest := f.length - 20 - e.data
 	if rest < 2 {
 		return io.ErrUnexpectedEOF
 	}
@@ -328,7 +372,7 @@ func (p *pack) inflate(e entry, w io.Writer) error {
 			z.in = make([]byte, n)
 		}
 		z.in = z.in[:n]
-		if _, err := p.f.ReadAt(z.in, e.data); err != nil {
+		if _, err := f.ReadAt(z.in, e.data); err != nil {
 			return err
 		}
 		if err := checkZlib(z.in); err != nil {
@@ -337,7 +381,7 @@ func (p *pack) inflate(e entry, w io.Writer) error {
 		z.src.Reset(z.in[2:])
 		return z.run(&z.src, e.size, w)
 	}
-	z.file.Reset(io.NewSectionReader(p.f, e.data, rest))
+	z.file.Reset(io.NewSectionReader(f, e.data, rest))
 	head, err := z.file.Peek(2)
 	if err != nil {
 		return err
@@ -388,13 +432,18 @@ func (z *inflater) run(src io.Reader, size int64, w io.Writer) error {
 
 // size follows a delta only as far as its two leading sizes.
 func (p *pack) size(db *DB, off int64) (Type, int64, error) {
-	e, err := p.entry(off)
+	f, err := p.acquire()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.release()
+	e, err := f.entry(off)
 	if err != nil {
 		return 0, 0, err
 	}
 	if e.kind != ofsDelta && e.kind != refDelta {
 		return e.kind, e.size, nil
 	}
-	typ, data, err := p.resolve(db, e, 0)
+	typ, data, err := f.resolve(db, e, 0)
 	return typ, int64(len(data)), err
 }

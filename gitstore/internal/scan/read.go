@@ -45,8 +45,10 @@ func isFileError(err error) bool {
 // reader reads files on behalf of one goroutine.
 type reader struct {
 	lane Lane
-	buf  []byte
-	same int
+	// stopped says that the walk is called off, also in the middle of a big file.
+	stopped func() bool
+	buf     []byte
+	same    int
 }
 
 // attempts is how often a file that changes under the reader is read.
@@ -136,9 +138,20 @@ func (r *reader) file(dir int, e *Entry) error {
 	return err
 }
 
+var errStopped = errors.New("called off")
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
 func (r *reader) stream(fd int, before dirfd.Stat, e *Entry) (err error) {
 	src := &dirfd.Reader{FD: fd}
-	e.ID, _, err = r.lane.AddStream(odb.Blob, before.Size, src)
+	e.ID, _, err = r.lane.AddStream(odb.Blob, before.Size, readerFunc(func(b []byte) (int, error) {
+		if r.stopped() {
+			return 0, errStopped
+		}
+		return src.Read(b)
+	}))
 	switch {
 	case src.Err != nil:
 		return fileError{src.Err}

@@ -89,7 +89,7 @@ func Walk(ctx context.Context, opts Options) (*Tree, error) {
 		state.rules = opts.Scope.Rules
 	}
 	w.list.Push(func(r *reader) { w.dir(r, top, root, state) })
-	if err := w.list.Run(opts.Workers, func() *reader { return &reader{lane: opts.NewLane()} }); err != nil {
+	if err := w.list.Run(opts.Workers, func() *reader { return &reader{lane: opts.NewLane(), stopped: w.list.Stopped} }); err != nil {
 		return nil, err
 	}
 	t := w.tree
