@@ -103,3 +103,5 @@ func plural(n int, word string) string {
 	}
 	return word + "s"
 }
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

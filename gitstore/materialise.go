@@ -80,36 +80,24 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	if err != nil {
 		return nil, err
 	}
-	m := &materialiser{
-		s: s, sink: req.Sink, base: meta.Base, modes: make(map[string]Perm, len(meta.Modes)),
-		filter: filter, list: worklist.New[*matWorker](ctx),
-	}
-	for _, mode := range meta.Modes {
-		m.modes[string(mode.Path)] = mode.Perm
-	}
+	m := s.newMaterialiser(ctx, req, meta, filter)
 	done := report(req.Progress, func() Progress {
 		return Progress{m.files.Load(), req.Checkpoint.Files, m.bytes.Load(), req.Checkpoint.Bytes}
 	})
 	defer done()
+	defer m.releasePerms()
 	cache := s.openCache()
 	defer cache.Close()
-	var live *dirfd.Handle
-	if !req.FromStore && cache != nil {
-		if f, err := os.Open(s.project.Root); err == nil {
-			live, err = dirfd.Dup(f)
-			f.Close()
-			if err != nil {
-				return nil, err
-			}
-		}
+	live, err := s.liveSource(req, cache)
+	if err != nil {
+		top.Release()
+		return nil, err
 	}
-	m.list.Push(func(w *matWorker) { m.dir(w, top, "", req.Checkpoint.Tree, source{live, cache.Root()}) })
+	m.list.Push(func(w *matWorker) { m.dir(w, top, "", req.Checkpoint.Tree, live) })
 	if err := m.list.Run(s.opts.Workers, m.newWorker); err != nil {
-		m.releasePerms()
 		return nil, err
 	}
 	if err := m.emptyDirs(meta.EmptyDirs); err != nil {
-		m.releasePerms()
 		return nil, err
 	}
 	if err := m.applyPerms(); err != nil {
@@ -118,9 +106,34 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	if missing := filter.unseen(); missing != "" {
 		return nil, fmt.Errorf("%q: %w", missing, ErrNoPath)
 	}
-	out := m.result(req.Paths)
-	out.RootPerm = m.perm("", scan.ModeDir)
-	return out, nil
+	return m.result(req.Paths), nil
+}
+
+func (s *Store) newMaterialiser(ctx context.Context, req MaterialiseRequest, meta Meta, filter *pathFilter) *materialiser {
+	m := &materialiser{
+		s: s, sink: req.Sink, base: meta.Base, modes: make(map[string]Perm, len(meta.Modes)),
+		filter: filter, list: worklist.New[*matWorker](ctx),
+	}
+	for _, mode := range meta.Modes {
+		m.modes[string(mode.Path)] = mode.Perm
+	}
+	return m
+}
+
+// liveSource opens the live project to copy from, as far as the stat cache knows
+// it.
+func (s *Store) liveSource(req MaterialiseRequest, cache *statcache.Cache) (source, error) {
+	if req.FromStore || cache == nil {
+		return source{}, nil
+	}
+	f, err := os.Open(s.project.Root)
+	if err != nil {
+		// The project may be gone altogether: that is what rollbacks are for.
+		return source{}, nil
+	}
+	defer f.Close()
+	dir, err := dirfd.Dup(f)
+	return source{dir, cache.Root()}, err
 }
 
 // materialiser is one call of Materialise.
@@ -279,7 +292,6 @@ func (m *materialiser) perm(path string, mode uint32) Perm {
 }
 
 func (m *materialiser) applyPerms() error {
-	defer m.releasePerms()
 	for _, p := range m.perms {
 		if err := unix.Fchmod(p.dir.FD, uint32(p.perm)); err != nil {
 			return &fs.PathError{Op: "chmod", Path: "directory", Err: err}
@@ -341,6 +353,7 @@ func (m *materialiser) result(paths []string) *Materialised {
 		out.index = append(out.index, w.index...)
 	}
 	sortIndex(out.index)
+	out.RootPerm = m.perm("", scan.ModeDir)
 	return out
 }
 

@@ -3,16 +3,15 @@ package gitstore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"golang.org/x/sys/unix"
@@ -39,12 +38,6 @@ type RecordRequest struct {
 	// Progress is told how far the work is, from another goroutine, a few times
 	// a second; nil is not told.
 	Progress func(Progress)
-}
-
-// Progress says how far a long operation is. Totals are zero while unknown.
-type Progress struct {
-	Files, TotalFiles int64
-	Bytes, TotalBytes int64
 }
 
 // Recorded is what [Store.Record] did.
@@ -123,32 +116,12 @@ type recording struct {
 
 // name settles version, parent and time before any work is done.
 func (r *recording) name(ctx context.Context) error {
-	all, err := r.s.Checkpoints(ctx)
-	if err != nil {
-		return err
-	}
 	names, err := r.s.tagNames()
 	if err != nil {
 		return err
 	}
-	r.when = r.s.now().Truncate(time.Second)
-	if len(all) > 0 {
-		r.parent = &all[0]
-		// A clock that was set back must not make the newest look old.
-		if r.when.Before(all[0].Time) {
-			r.when = all[0].Time
-		}
-	}
-	if r.req.Parent != "" {
-		p, err := r.s.Resolve(ctx, r.req.Parent)
-		if err != nil {
-			return err
-		}
-		r.parent = &p
-		// Within one second, lineage tells which one is newer; here it can't.
-		if len(all) > 0 && p.Commit != all[0].Commit && !r.when.After(all[0].Time) {
-			r.when = all[0].Time.Add(time.Second)
-		}
+	if err := r.place(ctx); err != nil {
+		return err
 	}
 	if r.req.Version == "" {
 		r.req.Version = generateVersion(r.when, func(v string) bool { _, taken := names[v]; return taken })
@@ -161,12 +134,37 @@ func (r *recording) name(ctx context.Context) error {
 		return &ExistsError{Version: r.req.Version}
 	}
 	r.replaces = old
-	have := make([]string, 0, len(names))
-	for v := range names {
-		have = append(have, v)
-	}
-	if other, ok := conflict(r.req.Version, have); ok {
+	if other, ok := conflict(r.req.Version, slices.Collect(maps.Keys(names))); ok {
 		return &NameError{Name: r.req.Version, Reason: fmt.Sprintf("git can't hold it beside %q", other)}
+	}
+	return nil
+}
+
+// place finds the parent, and a time that makes the checkpoint the newest.
+func (r *recording) place(ctx context.Context) error {
+	all, err := r.s.Checkpoints(ctx)
+	if err != nil {
+		return err
+	}
+	r.when = r.s.now().Truncate(time.Second)
+	if len(all) > 0 {
+		r.parent = &all[0]
+		// A clock that was set back must not make the newest look old.
+		if r.when.Before(all[0].Time) {
+			r.when = all[0].Time
+		}
+	}
+	if r.req.Parent == "" {
+		return nil
+	}
+	p, err := r.s.Resolve(ctx, r.req.Parent)
+	if err != nil {
+		return err
+	}
+	r.parent = &p
+	// Within one second, lineage tells which one is newer; here it can't.
+	if len(all) > 0 && p.Commit != all[0].Commit && !r.when.After(all[0].Time) {
+		r.when = all[0].Time.Add(time.Second)
 	}
 	return nil
 }
@@ -317,99 +315,3 @@ func (c Checkpoint) fullMessage() string {
 	}
 	return withTrailers(c.Message, append(trailers, trailer{trailerMeta, c.MetaID.String()}))
 }
-
-// publish makes pack, note and tag durable, in this order.
-func (r *recording) publish(ctx context.Context) error {
-	packed, err := r.pack.Finish()
-	if err != nil {
-		return err
-	}
-	// From here on there is no turning back at a cancelled context: what is
-	// left takes milliseconds, and half of it is of no use.
-	ctx = context.WithoutCancel(ctx)
-	r.out.NewObjects, r.out.PackBytes = packed.Objects, packed.Bytes
-	if err := r.publishNote(ctx); err != nil {
-		return err
-	}
-	s, c := r.s, r.out.Checkpoint
-	if !r.replaces.IsZero() {
-		if err := s.keepReplaced(ctx, r.replaces); err != nil {
-			return err
-		}
-	}
-	err = s.refs.Update(ctx, refs.Update{
-		Name: tagPrefix + c.Version, Old: (*[20]byte)(&r.replaces), New: c.Tag, Reason: "checkpoint: " + c.Version,
-	})
-	switch {
-	case errors.Is(err, refs.ErrChanged):
-		return &ExistsError{Version: c.Version}
-	case errors.Is(err, refs.ErrConflict):
-		return &NameError{Name: c.Version, Reason: err.Error()}
-	case err != nil:
-		return refError(err)
-	}
-	if err := s.refs.Update(ctx, refs.Update{Name: latestRef, New: c.Commit, Reason: "checkpoint: " + c.Version}); err != nil {
-		s.log.Warn("the branch that plain git checks out can't be moved", "error", err)
-	}
-	return nil
-}
-
-func (r *recording) publishNote(ctx context.Context) error {
-	s, ref := r.s, metaBook.ref()
-	err := s.refs.Update(ctx, refs.Update{
-		Name: ref, Old: (*[20]byte)(&r.notesHead), New: r.notesNext, Reason: "meta: " + r.out.Version,
-	})
-	if !errors.Is(err, refs.ErrChanged) {
-		return refError(err)
-	}
-	held, err := s.refs.Lock(ctx, ref)
-	if err != nil {
-		return refError(err)
-	}
-	defer held.Release()
-	head, _ := held.Current()
-	next, err := s.notesCommit(head, r.out.Commit, r.out.MetaID, "meta: "+r.out.Version, s.db.WriteLoose)
-	if err != nil {
-		return err
-	}
-	return refError(held.Commit(next, "meta: "+r.out.Version))
-}
-
-// keepReplaced gives the checkpoint that loses its name another one, which
-// keeps it from being collected and lets Resolve find it.
-func (s *Store) keepReplaced(ctx context.Context, tag ID) error {
-	commit, _, err := s.readCommit(tag)
-	if err != nil {
-		return err
-	}
-	return refError(s.refs.Update(ctx, refs.Update{Name: replacedRef + commit.String(), New: tag, Reason: "replaced"}))
-}
-
-// report calls f with what get returns a few times a second, until the returned
-// function is called, and once more then.
-func report(f func(Progress), get func() Progress) (done func()) {
-	if f == nil {
-		return func() {}
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				f(get())
-				return
-			case <-tick.C:
-				f(get())
-			}
-		}
-	}()
-	return func() {
-		close(stop)
-		<-stopped
-	}
-}
-
-func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

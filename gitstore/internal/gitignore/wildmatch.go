@@ -201,25 +201,18 @@ func (w *wild) class(p int, have byte) (end int, r result) {
 					return 0, abortAll
 				}
 			}
-			matched = matched || inRange(have, prev, c) || w.fold && have >= 'a' && have <= 'z' && inRange(have-'a'+'A', prev, c)
+			matched = matched || inRange(have, prev, c) || w.fold && inRange(have, 'a', 'z') && inRange(have-'a'+'A', prev, c)
 			c = 0
 		case c == '[' && at(w.pattern, p+1) == ':':
-			rest := w.pattern[p+2:]
-			close := strings.IndexByte(rest, ']')
-			if close < 0 {
-				return 0, abortAll
-			}
-			if close == 0 || rest[close-1] != ':' {
-				matched = matched || have == '['
-				break
-			}
-			in, known := posix(rest[:close-1], have, w.fold)
-			if !known {
+			in, length, ok := w.named(w.pattern[p+2:], have)
+			if !ok {
 				return 0, abortAll
 			}
 			matched = matched || in
-			p += 2 + close
-			c = 0
+			if length > 0 {
+				p += 1 + length
+				c = 0
+			}
 		default:
 			matched = matched || have == c
 		}
@@ -230,6 +223,20 @@ func (w *wild) class(p int, have byte) (end int, r result) {
 		return 0, noMatch
 	}
 	return p, match
+}
+
+// named matches a class such as "alpha:]". Without the end it is the bracket
+// alone, and has no length.
+func (w *wild) named(rest string, have byte) (in bool, length int, ok bool) {
+	end := strings.IndexByte(rest, ']')
+	if end < 0 {
+		return false, 0, false
+	}
+	if end == 0 || rest[end-1] != ':' {
+		return have == '[', 0, true
+	}
+	in, ok = posix(rest[:end-1], have, w.fold)
+	return in, end + 1, ok
 }
 
 func inRange(c, from, to byte) bool { return from <= c && c <= to }

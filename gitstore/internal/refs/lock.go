@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -95,7 +96,7 @@ func (l *lockFile) publish(final string) error {
 	if err := os.Rename(l.path, final); err != nil {
 		return err
 	}
-	err := errors.Join(l.f.Close(), syncDir(filepath.Dir(final)))
+	err := errors.Join(l.f.Close(), durable.SyncDir(filepath.Dir(final)))
 	l.done()
 	return err
 }
@@ -279,14 +280,5 @@ func makeParents(dir string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.SyncDir(filepath.Dir(dir))
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -151,7 +152,7 @@ func (h *Held) remove() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	err := os.Remove(filepath.Join(h.db.dir, "logs", filepath.FromSlash(h.name)))

@@ -41,8 +41,24 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 	}
 	slices.Sort(names)
 	w.enter(h, d, &state, names)
+	unread := w.entries(h, d, state, names)
+	w.descend(h, d, state)
+	for len(unread) > batch {
+		part := unread[len(unread)-batch:]
+		unread = unread[:len(unread)-batch]
+		held := h.Hold()
+		w.list.Push(func(r *reader) {
+			defer held.Release()
+			w.read(r, held, d, state.path, part)
+		})
+	}
+	w.read(r, h, d, state.path, unread)
+}
+
+// entries looks at all names and returns the positions of the files that must be
+// read.
+func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names []string) (unread []int) {
 	d.Entries = make([]Entry, 0, len(names))
-	var unread []int
 	var files, bytes int64
 	for _, name := range names {
 		if name == ".git" || name == ".evoseal" {
@@ -65,17 +81,7 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 	}
 	w.opts.Progress.Files.Add(files)
 	w.opts.Progress.Bytes.Add(bytes)
-	w.descend(h, d, state)
-	for len(unread) > batch {
-		part := unread[len(unread)-batch:]
-		unread = unread[:len(unread)-batch]
-		held := h.Hold()
-		w.list.Push(func(r *reader) {
-			defer held.Release()
-			w.read(r, held, d, state.path, part)
-		})
-	}
-	w.read(r, h, d, state.path, unread)
+	return unread
 }
 
 // enter takes in what the directory itself changes: its own .gitignore, and the

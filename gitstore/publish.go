@@ -1,0 +1,75 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+)
+
+// publish makes pack, note and tag durable, in this order.
+func (r *recording) publish(ctx context.Context) error {
+	packed, err := r.pack.Finish()
+	if err != nil {
+		return err
+	}
+	// From here on there is no turning back at a cancelled context: what is
+	// left takes milliseconds, and half of it is of no use.
+	ctx = context.WithoutCancel(ctx)
+	r.out.NewObjects, r.out.PackBytes = packed.Objects, packed.Bytes
+	if err := r.publishNote(ctx); err != nil {
+		return err
+	}
+	s, c := r.s, r.out.Checkpoint
+	if !r.replaces.IsZero() {
+		if err := s.keepReplaced(ctx, r.replaces); err != nil {
+			return err
+		}
+	}
+	err = s.refs.Update(ctx, refs.Update{
+		Name: tagPrefix + c.Version, Old: (*[20]byte)(&r.replaces), New: c.Tag, Reason: "checkpoint: " + c.Version,
+	})
+	switch {
+	case errors.Is(err, refs.ErrChanged):
+		return &ExistsError{Version: c.Version}
+	case errors.Is(err, refs.ErrConflict):
+		return &NameError{Name: c.Version, Reason: err.Error()}
+	case err != nil:
+		return refError(err)
+	}
+	if err := s.refs.Update(ctx, refs.Update{Name: latestRef, New: c.Commit, Reason: "checkpoint: " + c.Version}); err != nil {
+		s.log.Warn("the branch that plain git checks out can't be moved", "error", err)
+	}
+	return nil
+}
+
+func (r *recording) publishNote(ctx context.Context) error {
+	s, ref := r.s, metaBook.ref()
+	err := s.refs.Update(ctx, refs.Update{
+		Name: ref, Old: (*[20]byte)(&r.notesHead), New: r.notesNext, Reason: "meta: " + r.out.Version,
+	})
+	if !errors.Is(err, refs.ErrChanged) {
+		return refError(err)
+	}
+	held, err := s.refs.Lock(ctx, ref)
+	if err != nil {
+		return refError(err)
+	}
+	defer held.Release()
+	head, _ := held.Current()
+	next, err := s.notesCommit(head, r.out.Commit, r.out.MetaID, "meta: "+r.out.Version, s.db.WriteLoose)
+	if err != nil {
+		return err
+	}
+	return refError(held.Commit(next, "meta: "+r.out.Version))
+}
+
+// keepReplaced gives the checkpoint that loses its name another one, which
+// keeps it from being collected and lets Resolve find it.
+func (s *Store) keepReplaced(ctx context.Context, tag ID) error {
+	commit, _, err := s.readCommit(tag)
+	if err != nil {
+		return err
+	}
+	return refError(s.refs.Update(ctx, refs.Update{Name: replacedRef + commit.String(), New: tag, Reason: "replaced"}))
+}
