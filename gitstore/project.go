@@ -23,6 +23,10 @@ const Dir = ".evoseal"
 // tree, which has nothing to record.
 var ErrBareRepository = errors.New("bare repository: there is no project to record")
 
+// ErrInsideTarget says that a directory lies in a rollback target, and that its
+// store doesn't tell which project it belongs to.
+var ErrInsideTarget = errors.New("a rollback target is no project")
+
 // Project is the directory whose tree is recorded: the top level of a Git work
 // tree, or any directory.
 type Project struct {
@@ -95,7 +99,11 @@ func projectAt(dir string) (*Project, error) {
 		return nil, err
 	}
 	if gitDir != "" {
-		return newProject(dir, gitDir, commonDirOf(gitDir)), nil
+		common := commonDirOf(gitDir)
+		if isStore(common) {
+			return projectOfStore(dir, common)
+		}
+		return newProject(dir, gitDir, common), nil
 	}
 	if isStore(filepath.Join(dir, Dir, ".git")) {
 		return newProject(dir, "", ""), nil
@@ -104,6 +112,15 @@ func projectAt(dir string) (*Project, error) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrBareRepository)
 	}
 	return nil, nil
+}
+
+// projectOfStore finds the project whose rollback target lies at dir, somewhere
+// outside it.
+func projectOfStore(dir, store string) (*Project, error) {
+	if filepath.Base(store) == ".git" && filepath.Base(filepath.Dir(store)) == Dir {
+		return FindProject(filepath.Dir(filepath.Dir(store)))
+	}
+	return nil, fmt.Errorf("%s: %w", dir, ErrInsideTarget)
 }
 
 // gitDirOf follows dir/.git, directory or file.
