@@ -173,10 +173,11 @@ func onlyDirs(parent *dirfd.Handle, name string) bool {
 
 // openBelow opens a directory one name at a time, through no symbolic link.
 func openBelow(top *dirfd.Handle, name string) (*dirfd.Handle, error) {
-	h := top.Hold()
 	if name == "." {
-		return h, nil
+		// A handle of its own, since reading the names moves its position.
+		return top.Open(".")
 	}
+	h := top.Hold()
 	for part := range strings.SplitSeq(name, "/") {
 		next, err := h.Open(part)
 		h.Release()

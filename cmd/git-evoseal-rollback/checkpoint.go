@@ -24,6 +24,10 @@ func (o *checkpointOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 func (o *checkpointOptions) run(ctx context.Context, c *call) error {
+	if len(c.args) > 0 && c.args[0] == "" {
+		// A script whose variable is empty didn't mean "make up a name".
+		return &usageError{msg: "the version's name is empty", hint: "leave it out to have a name made from the time", cmd: c.cmd}
+	}
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err

@@ -211,7 +211,7 @@ func nearest(word string, names []string) string {
 	for _, name := range names {
 		d := distance(word, name)
 		if len(word) > 1 && strings.HasPrefix(name, word) {
-			d = 1
+			d = 0
 		}
 		if d < at {
 			best, at = name, d

@@ -135,7 +135,7 @@ func (c *call) judgeStore(err error) (verdict, bool) {
 		{errors.Is(err, gitstore.ErrNoStore), exitNotFound, "no_store", func() string { return c.shown("checkpoint") + " records the project and makes the store" }},
 		{errors.Is(err, gitstore.ErrNotFound), exitNotFound, "not_found", func() string { return c.notFoundHint(err) }},
 		{errors.Is(err, gitstore.ErrNoPath), exitNotFound, "no_path", func() string {
-			return "paths start from the working directory; `git --git-dir=.evoseal/.git ls-tree -r --name-only <version>` lists them"
+			return "paths start from the working directory"
 		}},
 		{errors.Is(err, gitstore.ErrBadPath), exitUsage, "bad_path", func() string { return "name files and directories of the project" }},
 		{errors.Is(err, gitstore.ErrBadName), exitUsage, "bad_name", func() string {

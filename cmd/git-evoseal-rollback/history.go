@@ -44,7 +44,7 @@ func (o *historyOptions) run(ctx context.Context, c *call) error {
 	}
 	if c.json {
 		for _, r := range records {
-			if err := c.out.object(r); err != nil {
+			if err := c.out.object(newRecordJSON(r)); err != nil {
 				return err
 			}
 		}
@@ -65,6 +65,30 @@ func (o *historyOptions) run(ctx context.Context, c *call) error {
 		c.historyEntry(r)
 	}
 	return nil
+}
+
+// recordJSON is a record with every field that programs may rely on, also where
+// it is empty, which the stored form leaves out.
+type recordJSON struct {
+	manager.Record
+	FromVersion     string        `json:"from_version"`
+	Role            string        `json:"role"`
+	Reason          string        `json:"reason"`
+	Error           string        `json:"error"`
+	Target          gitstore.Path `json:"target"`
+	TargetRequested gitstore.Path `json:"target_requested"`
+	Trigger         string        `json:"trigger"`
+	Verdict         string        `json:"verdict"`
+	Chain           string        `json:"chain"`
+}
+
+func newRecordJSON(r manager.Record) recordJSON {
+	r.Time = r.Time.UTC()
+	return recordJSON{
+		Record: r, FromVersion: r.FromVersion, Role: r.Role, Reason: r.Reason, Error: r.Error,
+		Target: gitstore.Path(r.Target), TargetRequested: gitstore.Path(r.TargetRequested),
+		Trigger: r.Trigger, Verdict: r.Verdict, Chain: r.Chain,
+	}
 }
 
 func (c *call) historyEntry(r manager.Record) {

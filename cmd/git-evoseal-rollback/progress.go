@@ -79,13 +79,13 @@ func (c *call) progress(what string) (tell func(gitstore.Progress), done func())
 func newBar(w io.Writer, top int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(top, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),
 		progressbar.OptionUseIECUnits(true), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetSpinnerChangeInterval(0))
 }
 
 func describe(what string, p gitstore.Progress) string {
 	if p.TotalFiles > 0 {
-		return fmt.Sprintf("%s: %s of %s files", what, humanize.Comma(p.Files), humanize.Comma(p.TotalFiles))
+		return fmt.Sprintf("%s: %s of %s files, %s of %s", what, humanize.Comma(p.Files), humanize.Comma(p.TotalFiles), size(p.Bytes), size(p.TotalBytes))
 	}
-	return fmt.Sprintf("%s: %s files", what, humanize.Comma(p.Files))
+	return fmt.Sprintf("%s: %s files, %s", what, humanize.Comma(p.Files), size(p.Bytes))
 }

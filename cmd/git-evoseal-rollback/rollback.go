@@ -59,7 +59,7 @@ func (o *rollbackOptions) run(ctx context.Context, c *call) error {
 		}
 	}
 	if err != nil {
-		return err
+		return c.hintPaths(m, err)
 	}
 	if c.json {
 		return c.out.object(newRollbackJSON(res))
@@ -76,6 +76,15 @@ func (o *rollbackOptions) check(c *call) error {
 		return &usageError{msg: "--adopt needs --target: it must name the directory", cmd: c.cmd}
 	}
 	return nil
+}
+
+// hintPaths says how to see which paths a checkpoint holds.
+func (c *call) hintPaths(m *manager.Manager, err error) error {
+	if !errors.Is(err, gitstore.ErrNoPath) {
+		return err
+	}
+	list := "git --git-dir=" + c.shownPath(m.Project().StoreDir()) + " ls-tree -r --name-only " + shellQuote(c.args[0])
+	return &hintedError{err, "`" + list + "` lists what it holds; paths are typed as seen from the working directory"}
 }
 
 type rollbackJSON struct {
@@ -187,6 +196,7 @@ func (o *rollbackOptions) plan(ctx context.Context, c *call, m *manager.Manager,
 	if err == nil && o.branch != "" {
 		err = checkBranch(ctx, m, o.branch)
 	}
+	err = c.hintPaths(m, err)
 	if plan == nil || plan.Checkpoint.Version == "" {
 		return err
 	}

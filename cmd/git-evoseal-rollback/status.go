@@ -39,7 +39,7 @@ type statusJSON struct {
 	Checkpoints int             `json:"checkpoints"`
 	Latest      *checkpointJSON `json:"latest"`
 	Target      targetJSON      `json:"target"`
-	Last        *manager.Record `json:"last"`
+	Last        *recordJSON     `json:"last"`
 	Next        string          `json:"next"`
 }
 
@@ -60,7 +60,7 @@ type targetJSON struct {
 func (c *call) newStatusJSON(st *manager.Status) statusJSON {
 	out := statusJSON{
 		Schema: schema, Project: gitstore.Path(st.Project), Store: gitstore.Path(st.Store),
-		Head: headJSON{st.Head.Commit, st.Head.Branch}, Checkpoints: st.Checkpoints, Last: st.LastRecord, Next: c.next(st),
+		Head: headJSON{st.Head.Commit, st.Head.Branch}, Checkpoints: st.Checkpoints, Next: c.next(st),
 		Target: targetJSON{
 			Path: gitstore.Path(st.Target.Path), Version: st.Target.Version, Paths: newPathsJSON(st.Target.Paths),
 			Differences: newDifferencesJSON(st.Target.Differences), Previous: st.Target.Previous,
@@ -69,6 +69,10 @@ func (c *call) newStatusJSON(st *manager.Status) statusJSON {
 	if st.Latest != nil {
 		latest := newCheckpointJSON(*st.Latest)
 		out.Latest = &latest
+	}
+	if st.LastRecord != nil {
+		last := newRecordJSON(*st.LastRecord)
+		out.Last = &last
 	}
 	if !st.Target.Since.IsZero() {
 		since := st.Target.Since.UTC()

@@ -5,6 +5,7 @@ package dirfd
 import (
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -181,13 +182,29 @@ func (w Writer) Write(b []byte) (int, error) {
 	return done, nil
 }
 
-// Names reads all names of a directory.
+// Names reads all names of a directory, but for "." and "..". It moves the
+// descriptor's position, and so reads them once.
 func Names(fd int) ([]string, error) {
-	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
+	buf := direntBuffers.Get().(*[]byte)
+	defer direntBuffers.Put(buf)
+	var names []string
+	for {
+		var n int
+		err := Retry(func() (err error) {
+			n, err = unix.ReadDirent(fd, *buf)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent((*buf)[:n], -1, names)
 	}
-	f := os.NewFile(uintptr(dup), "")
-	defer f.Close()
-	return f.Readdirnames(-1)
 }
+
+var direntBuffers = sync.Pool{New: func() any {
+	buf := make([]byte, 32<<10)
+	return &buf
+}}

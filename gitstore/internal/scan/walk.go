@@ -73,10 +73,12 @@ func Walk(ctx context.Context, opts Options) (*Tree, error) {
 	if w.opts.Progress == nil {
 		w.opts.Progress = &Progress{}
 	}
-	top, err := dirfd.Dup(opts.Top)
+	// A handle of its own, not a duplicate, since listing moves its position.
+	fd, err := dirfd.OpenDir(int(opts.Top.Fd()), ".")
 	if err != nil {
 		return nil, err
 	}
+	top := dirfd.New(fd)
 	st, err := dirfd.Fstat(top.FD)
 	if err != nil {
 		top.Release()
