@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
@@ -53,7 +53,7 @@ type Materialised struct {
 	// are left to the caller, who may have more to put into it.
 	RootPerm Perm
 
-	index []indexfile.Entry
+	index []gitindex.Entry
 	paths []string
 }
 
@@ -162,7 +162,7 @@ type latePerm struct {
 type matWorker struct {
 	hash  *odb.Hasher
 	buf   []byte
-	index []indexfile.Entry
+	index []gitindex.Entry
 }
 
 func (m *materialiser) newWorker() *matWorker {

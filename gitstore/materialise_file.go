@@ -8,7 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"golang.org/x/sys/unix"
@@ -39,9 +39,9 @@ func (m *materialiser) write(w *matWorker, h *dirfd.Handle, path string, files [
 
 // indexEntry is the entry by which git, and we, tell later whether the file
 // changed. The format keeps 32 bits of most numbers.
-func indexEntry(path string, e odb.TreeEntry, st dirfd.Stat) indexfile.Entry {
+func indexEntry(path string, e odb.TreeEntry, st dirfd.Stat) gitindex.Entry {
 	const second = 1_000_000_000
-	return indexfile.Entry{
+	return gitindex.Entry{
 		Name: path, ID: e.ID, Mode: e.Mode,
 		CTimeSec: uint32(st.Ctime / second), CTimeNsec: uint32(st.Ctime % second),
 		MTimeSec: uint32(st.Mtime / second), MTimeNsec: uint32(st.Mtime % second),

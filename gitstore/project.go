@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitignore"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
@@ -237,12 +237,12 @@ func (p *Project) scope() (*scan.Scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scan.Scope{Rules: gitignore.New(gitignore.Options{
+	s := &scan.Scope{Rules: ignore.New(ignore.Options{
 		Exclude: exclude, Global: global, FoldCase: p.Config.Bool("core", "ignoreCase", false),
 	})}
 	if p.GitDir != "" {
-		s.Tracked = sync.OnceValues(func() (*indexfile.PathSet, error) {
-			return indexfile.ReadTracked(p.GitDir, p.CommonDir, p.idSize())
+		s.Tracked = sync.OnceValues(func() (*gitindex.PathSet, error) {
+			return gitindex.ReadTracked(p.GitDir, p.CommonDir, p.idSize())
 		})
 	}
 	return s, nil
@@ -258,7 +258,7 @@ func (p *Project) nestedScope(path string) *scan.Scope {
 	}
 	s, err := nested.scope()
 	if err != nil {
-		return &scan.Scope{Rules: gitignore.New(gitignore.Options{})}
+		return &scan.Scope{Rules: ignore.New(ignore.Options{})}
 	}
 	return s
 }

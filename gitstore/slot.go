@@ -14,7 +14,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +62,7 @@ func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialise
 	if err != nil {
 		return nil, err
 	}
-	if err := indexfile.Encode(&index, entries); err != nil {
+	if err := gitindex.Encode(&index, entries); err != nil {
 		return nil, err
 	}
 	files := []struct {
@@ -91,19 +91,19 @@ func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialise
 
 // withUnwritten adds what was not asked for to the index, as Git keeps files
 // that a sparse checkout leaves out: otherwise they would look deleted.
-func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]indexfile.Entry, error) {
+func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]gitindex.Entry, error) {
 	if len(m.paths) == 0 {
 		return m.index, nil
 	}
-	written := make(map[string]indexfile.Entry, len(m.index))
+	written := make(map[string]gitindex.Entry, len(m.index))
 	for _, e := range m.index {
 		written[e.Name] = e
 	}
-	var all []indexfile.Entry
+	var all []gitindex.Entry
 	err := s.walkTree(c.Tree, "", func(path string, mode uint32, id ID) error {
 		e, ok := written[path]
 		if !ok {
-			e = indexfile.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}
+			e = gitindex.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}
 		}
 		all = append(all, e)
 		return nil

@@ -12,7 +12,7 @@ import (
 	"sync"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/worklist"
@@ -44,7 +44,7 @@ func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bo
 	if err != nil {
 		return nil, err
 	}
-	entries, err := indexfile.Decode(data)
+	entries, err := gitindex.Decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ type slotCheck struct {
 }
 
 type checkedDir struct {
-	files []*indexfile.Entry
+	files []*gitindex.Entry
 	subs  map[string]bool
 }
 
@@ -192,13 +192,13 @@ func openBelow(top *dirfd.Handle, name string) (*dirfd.Handle, error) {
 // sameStat says that the file is the one that was written, as far as stat data
 // can tell. A file written in the very moment the index was is looked at again
 // by whoever asks for a full check.
-func sameStat(e *indexfile.Entry, st dirfd.Stat) bool {
+func sameStat(e *gitindex.Entry, st dirfd.Stat) bool {
 	now := indexEntry(e.Name, odb.TreeEntry{Mode: e.Mode, ID: e.ID}, st)
 	return now.MTimeSec == e.MTimeSec && now.MTimeNsec == e.MTimeNsec && now.CTimeSec == e.CTimeSec &&
 		now.CTimeNsec == e.CTimeNsec && now.Ino == e.Ino && now.Size == e.Size && sameKind(e, st)
 }
 
-func sameKind(e *indexfile.Entry, st dirfd.Stat) bool {
+func sameKind(e *gitindex.Entry, st dirfd.Stat) bool {
 	switch e.Mode {
 	case scan.ModeSymlink:
 		return st.Kind() == unix.S_IFLNK
@@ -208,7 +208,7 @@ func sameKind(e *indexfile.Entry, st dirfd.Stat) bool {
 	return st.Kind() == unix.S_IFREG && st.Mode&0o100 == 0
 }
 
-func (w *checkWorker) sameContent(dir int, name string, e *indexfile.Entry, st dirfd.Stat) bool {
+func (w *checkWorker) sameContent(dir int, name string, e *gitindex.Entry, st dirfd.Stat) bool {
 	if !sameKind(e, st) {
 		return false
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
@@ -81,6 +81,6 @@ func (s *Store) hasEmptyDir(c Checkpoint, path string) (bool, error) {
 }
 
 // sortIndex puts entries into the order of Git's index.
-func sortIndex(entries []indexfile.Entry) {
-	slices.SortFunc(entries, func(a, b indexfile.Entry) int { return strings.Compare(a.Name, b.Name) })
+func sortIndex(entries []gitindex.Entry) {
+	slices.SortFunc(entries, func(a, b gitindex.Entry) int { return strings.Compare(a.Name, b.Name) })
 }

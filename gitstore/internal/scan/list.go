@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitignore"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +17,7 @@ type dirState struct {
 	// whose rules hold.
 	path, inScope string
 	scope         *Scope
-	rules         *gitignore.Matcher
+	rules         *ignore.Matcher
 	// onlyTracked: the directory is ignored, and walked because the index names
 	// something in it. Git lets no rule bring anything else back here.
 	onlyTracked bool
@@ -178,14 +178,14 @@ func (w *walker) ignored(state dirState, name string, isDir bool) bool {
 
 // tracked returns the index's paths. An index that can't be read fails the
 // walk: without it, tracked files would silently be left out.
-func (w *walker) tracked(state dirState) *indexfile.PathSet {
+func (w *walker) tracked(state dirState) *gitindex.PathSet {
 	if state.scope.Tracked == nil {
-		return &indexfile.PathSet{}
+		return &gitindex.PathSet{}
 	}
 	set, err := state.scope.Tracked()
 	if err != nil {
 		w.list.Stop(err)
-		return &indexfile.PathSet{}
+		return &gitindex.PathSet{}
 	}
 	return set
 }

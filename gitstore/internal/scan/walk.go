@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitignore"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/indexfile"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/worklist"
@@ -28,10 +28,10 @@ type Lane interface {
 // Scope is a repository's own idea of which of its files matter.
 type Scope struct {
 	// Rules are in force at its top, before the top's own .gitignore.
-	Rules *gitignore.Matcher
+	Rules *ignore.Matcher
 	// Tracked returns the paths of its index, which no rule leaves out. It is
 	// asked only once something is ignored, from any goroutine.
-	Tracked func() (*indexfile.PathSet, error)
+	Tracked func() (*gitindex.PathSet, error)
 }
 
 // Options say what to walk and how.

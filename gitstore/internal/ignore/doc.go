@@ -1,4 +1,4 @@
-// Package gitignore answers which names of a directory Git would ignore, by the
+// Package ignore answers which names of a directory Git would ignore, by the
 // rules of gitignore(5), byte for byte as git's own dir.c and wildmatch.c do.
 //
 // A [Matcher] holds the rules in force inside one directory. A walk starts with
@@ -6,7 +6,7 @@
 // .gitignore, asks [Matcher.Ignored] about each entry and goes down with
 // [Matcher.Enter]:
 //
-//	m := gitignore.New(gitignore.Options{Exclude: exclude, Global: global})
+//	m := ignore.New(ignore.Options{Exclude: exclude, Global: global})
 //	m = m.WithFile(topIgnore)
 //	m.Ignored("build", true)
 //	sub := m.Enter("src").WithFile(srcIgnore)
@@ -31,4 +31,4 @@
 // nondeterministic automaton (Thompson, "Regular Expression Search Algorithm",
 // CACM 1968), in time bounded by the product of pattern and path length whatever
 // the pattern; git's own backtracking isn't.
-package gitignore
+package ignore
