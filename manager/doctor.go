@@ -114,9 +114,14 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 		return err
 	}
 	differences, err := s.CheckSlot(ctx, dir, slot, false)
+	if err != nil {
+		d.add(Fatal, "target", fmt.Sprintf("the target can't be compared with what was written into it: %v", err),
+			"roll back to "+slot.Version+" again")
+		return ctx.Err()
+	}
 	if n := len(differences); n > 0 {
 		d.add(Warning, "edited", fmt.Sprintf("%d path(s) in the target were changed since the rollback, such as %q", n, differences[0].Path),
 			"roll back to "+slot.Version+" again for a clean copy")
 	}
-	return err
+	return nil
 }
