@@ -168,8 +168,8 @@ func (s *Store) slots() ([]*Slot, error) {
 }
 
 // SlotOf returns the slot that an open directory is, nil when this store made
-// no such directory. The .git file is believed only if the slot that it names
-// knows this very directory.
+// no such directory. The .git file alone is not believed: the slot that it names
+// must know this very directory, or the place that it is at.
 func (s *Store) SlotOf(dir *os.File) (*Slot, error) {
 	dev, ino, born, err := dirIdentity(dir)
 	if err != nil {
@@ -181,13 +181,29 @@ func (s *Store) SlotOf(dir *os.File) (*Slot, error) {
 	}
 	link := gitFileSlot(dir)
 	for _, slot := range all {
-		// A project that was moved to another disk keeps its links but not its
-		// inodes.
-		if link != "" && slot.id == link || link == "" && slot.Ino == ino && slot.Born == born && slot.Dev == dev {
+		same := slot.Ino == ino && slot.Born == born && slot.Dev == dev
+		if same && (link == "" || link == slot.id) || link == slot.id && s.isPlaceOf(slot, dir) {
 			return slot, nil
 		}
 	}
 	return nil, nil
+}
+
+// isPlaceOf says whether an open directory is where the slot was left, or where
+// the project's own targets are: a project that was copied to another disk keeps
+// its links but not its inodes, while somebody's copy of a target is theirs.
+func (s *Store) isPlaceOf(slot *Slot, dir *os.File) bool {
+	here, err := dir.Stat()
+	if err != nil {
+		return false
+	}
+	own := filepath.Join(s.project.Root, Dir, "rollback_target")
+	for _, path := range []string{slot.Path, own, own + ".previous"} {
+		if fi, err := os.Lstat(path); err == nil && os.SameFile(fi, here) {
+			return true
+		}
+	}
+	return false
 }
 
 // gitFileSlot reads which slot the directory's .git file names.

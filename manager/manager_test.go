@@ -179,6 +179,40 @@ func TestDirectoryThatIsNotOurs(t *testing.T) {
 	}
 }
 
+// A copy of a target that somebody made is theirs, although it has our .git file;
+// a project that was copied as a whole keeps its own.
+func TestCopies(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	theirs := filepath.Join(t.TempDir(), "theirs")
+	w.must(os.CopyFS(theirs, os.DirFS(filepath.Join(w.dir, ".evoseal/rollback_target"))))
+	var unsafe *safety.UnsafeError
+	if _, err := m.Rollback(ctx, RollbackRequest{Version: "v1", Target: theirs}); !errors.As(err, &unsafe) {
+		t.Errorf("a copy of a target is taken for ours: %v", err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved")
+	w.must(os.CopyFS(moved, os.DirFS(w.dir)))
+	w.must(os.RemoveAll(w.dir))
+	w.dir = moved
+	m = w.manager(Options{})
+	for range 2 {
+		r, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+		w.must(err)
+		if _, err := os.Stat(filepath.Join(moved, ".evoseal/rollback_target.previous")); err != nil || !r.Record.Verified {
+			t.Errorf("%+v %v", r.Record, err)
+		}
+		if out := w.git("-C", ".evoseal/rollback_target", "status", "--porcelain"); out != "" {
+			t.Errorf("git status: %s", out)
+		}
+	}
+	_, err = m.Undo(ctx, "")
+	w.must(err)
+}
+
 func TestPathsAndBranch(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
