@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
 	"github.com/spf13/pflag"
 )
@@ -56,7 +54,7 @@ func (c *call) diagnosis(d *manager.Diagnosis) error {
 	if first == nil {
 		return nil
 	}
-	return &hintedError{fmt.Errorf("%w: %s of what was found", gitstore.ErrCorrupt, count(int64(n), "error")), first.Hint}
+	return &hintedError{&damageError{"found " + count(int64(n), "error") + ", the first of which: " + first.Message}, first.Hint}
 }
 
 func (c *call) tellDiagnosis(d *manager.Diagnosis) {

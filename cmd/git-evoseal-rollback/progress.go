@@ -77,10 +77,10 @@ func (c *call) progress(what string) (tell func(gitstore.Progress), done func())
 }
 
 func newBar(w io.Writer, top int64) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(top, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),
-		progressbar.OptionUseIECUnits(true), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetSpinnerChangeInterval(0))
+	// Bytes are in the description: the bar's own count would begin when the bar
+	// does, which is late.
+	return progressbar.NewOptions64(top, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetSpinnerChangeInterval(0))
 }
 
 func describe(what string, p gitstore.Progress) string {

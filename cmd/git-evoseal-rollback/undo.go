@@ -52,7 +52,9 @@ func (o *undoOptions) run(ctx context.Context, c *call) error {
 	}
 	c.out.println("")
 	c.tellDifferences(res.Edited, "changed in it since it was brought back")
-	c.out.println("next: " + c.shown("undo") + " exchanges them again")
+	if rec.FromVersion != "" {
+		c.out.println("next: " + c.shown("undo") + " exchanges them again")
+	}
 	return nil
 }
 

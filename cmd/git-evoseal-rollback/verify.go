@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -74,22 +74,28 @@ func (o *verifyOptions) choose(ctx context.Context, c *call, s *gitstore.Store, 
 	return list, nil
 }
 
+// damageError says that the store is not as it was written.
+type damageError struct{ msg string }
+
+func (e *damageError) Error() string { return e.msg }
+
+// Is matches [gitstore.ErrCorrupt].
+func (e *damageError) Is(target error) bool { return target == gitstore.ErrCorrupt }
+
 // damage is the error for what a report holds, nil when all is well. Its hint
 // names the newest checkpoint that is whole.
 func (c *call) damage(r *gitstore.VerifyReport, list []gitstore.Checkpoint) error {
 	if len(r.Damage) == 0 {
 		return nil
 	}
-	hint := "look at " + c.shown("verify --all") + " for a checkpoint that is whole, and make a new one of the project as it is: " + c.shown("checkpoint")
+	failed := &damageError{"the store is damaged in " + count(int64(len(r.Damage)), "place")}
+	again := c.shown("checkpoint") + " records the project as it is now"
 	for _, cp := range list {
-		for _, version := range r.Intact {
-			if cp.Version == version {
-				hint = version + " is whole: " + c.shown("rollback "+shellQuote(version)) + "; to have a new one of the project as it is: " + c.shown("checkpoint")
-				return &hintedError{fmt.Errorf("%w: %s", gitstore.ErrCorrupt, count(int64(len(r.Damage)), "thing")+" in the store are damaged"), hint}
-			}
+		if slices.Contains(r.Intact, cp.Version) {
+			return &hintedError{failed, c.shown("rollback "+shellQuote(cp.Version)) + " brings back one that is whole; " + again}
 		}
 	}
-	return &hintedError{fmt.Errorf("%w: %s", gitstore.ErrCorrupt, count(int64(len(r.Damage)), "thing")+" in the store are damaged"), hint}
+	return &hintedError{failed, c.shown("verify --all") + " tells which checkpoints are whole; " + again}
 }
 
 type damageJSON struct {
