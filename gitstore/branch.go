@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -97,10 +98,27 @@ func (s *Store) CheckBranch(name string) error {
 	if name == "" || name[0] == '-' || name == "HEAD" || refs.CheckName("refs/heads/"+name) != nil {
 		return &NameError{Name: name, Reason: "git allows no such branch"}
 	}
-	if _, err := s.projectRefs().Read("refs/heads/" + name); err == nil {
+	if _, err := s.projectRefs().Read("refs/heads/" + name); err == nil || p.checkedOut(name) {
 		return fmt.Errorf("%q: %w", name, ErrBranchExists)
 	}
 	return nil
+}
+
+// checkedOut says whether the HEAD of any work tree names the branch, which it
+// does also before the branch's first commit: to make the branch then would
+// change what that work tree's index is compared with.
+func (p *Project) checkedOut(branch string) bool {
+	heads, err := filepath.Glob(filepath.Join(p.CommonDir, "worktrees", "*", "HEAD"))
+	if err != nil {
+		return false
+	}
+	for _, head := range append(heads, filepath.Join(p.CommonDir, "HEAD")) {
+		data, err := os.ReadFile(head)
+		if err == nil && strings.TrimSpace(string(data)) == "ref: refs/heads/"+branch {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Store) projectRefs() *refs.DB {

@@ -160,7 +160,7 @@ func (s *Store) byVersion(version string) (Checkpoint, error) {
 		return Checkpoint{}, missing
 	}
 	if err != nil {
-		return Checkpoint{}, err
+		return Checkpoint{}, refError(err)
 	}
 	c, err := s.load(version, tag)
 	if errors.Is(err, errNotCheckpoint) {

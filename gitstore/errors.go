@@ -66,7 +66,11 @@ func (e *ExistsError) Error() string { return fmt.Sprintf("version %q exists", e
 func (e *ExistsError) Is(target error) bool { return target == ErrExists }
 
 // NameError says why a version can't have a name.
-type NameError struct{ Name, Reason string }
+type NameError struct {
+	Name, Reason string
+	// Conflict is the version that Name can't be beside, if that is the reason.
+	Conflict string
+}
 
 func (e *NameError) Error() string {
 	return fmt.Sprintf("%q can't name a version: %s", e.Name, e.Reason)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
@@ -258,7 +257,10 @@ func (s *Store) Genesis() (ID, error) { return s.refs.Read(policyRef) }
 func refError(err error) error {
 	var locked *refs.LockedError
 	if errors.As(err, &locked) {
-		return &BusyError{Path: locked.Path, Holder: "it holds the lock " + strings.TrimPrefix(locked.Path, "./")}
+		return &BusyError{Path: locked.Path, Holder: "it holds the lock " + locked.Path}
+	}
+	if errors.Is(err, refs.ErrBroken) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
 }

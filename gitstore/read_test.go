@@ -230,6 +230,11 @@ func TestBranch(t *testing.T) {
 		t.Errorf("the project changed: %s", after)
 	}
 	w.git("fsck", "--strict", "--no-dangling")
+	w.git("symbolic-ref", "HEAD", "refs/heads/unborn")
+	if err := s.CheckBranch("unborn"); !errors.Is(err, ErrBranchExists) {
+		t.Errorf("the branch that HEAD names: %v", err)
+	}
+	w.git("symbolic-ref", "HEAD", "refs/heads/main")
 	for name, want := range map[string]error{"rescue": ErrBranchExists, "main": ErrBranchExists, "a..b": ErrBadName, "": ErrBadName, "-x": ErrBadName} {
 		if _, err := s.WriteBranch(ctx, name, v1.Checkpoint); !errors.Is(err, want) {
 			t.Errorf("%q: %v", name, err)

@@ -135,7 +135,7 @@ func (r *recording) name(ctx context.Context) error {
 	}
 	r.replaces = old
 	if other, ok := conflict(r.req.Version, slices.Collect(maps.Keys(names))); ok {
-		return &NameError{Name: r.req.Version, Reason: fmt.Sprintf("git can't hold it beside %q", other)}
+		return &NameError{Name: r.req.Version, Reason: fmt.Sprintf("git can't hold it beside %q", other), Conflict: other}
 	}
 	return nil
 }

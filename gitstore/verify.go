@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
@@ -39,19 +40,24 @@ type VerifyReport struct {
 // Damage is in the report, not in the error.
 func (s *Store) Verify(ctx context.Context, checkpoints []Checkpoint, progress func(Progress)) (*VerifyReport, error) {
 	v := &verifier{s: s, seen: make(map[ID]*objectState), report: &VerifyReport{Checkpoints: len(checkpoints)}}
-	var total Progress
+	var expected Progress
 	for _, c := range checkpoints {
-		total.TotalBytes = max(total.TotalBytes, c.Bytes)
+		// Checkpoints share most of their objects: the largest is the least that
+		// there is to read.
+		expected.TotalFiles, expected.TotalBytes = max(expected.TotalFiles, c.Files), max(expected.TotalBytes, c.Bytes)
 	}
+	done := report(progress, func() Progress {
+		p := Progress{Files: v.objects.Load(), Bytes: v.bytes.Load()}
+		p.TotalFiles, p.TotalBytes = max(p.Files, expected.TotalFiles), max(p.Bytes, expected.TotalBytes)
+		return p
+	})
+	defer done()
 	for _, c := range checkpoints {
 		if err := v.checkpoint(ctx, c); err != nil {
 			return nil, err
 		}
-		if progress != nil {
-			total.Files, total.Bytes = v.report.Objects, v.report.Bytes
-			progress(total)
-		}
 	}
+	v.report.Objects, v.report.Bytes = v.objects.Load(), v.bytes.Load()
 	for _, d := range s.db.CheckPacks() {
 		v.report.Damage = append(v.report.Damage, Damage{Err: d})
 	}
@@ -62,12 +68,12 @@ type verifier struct {
 	s      *Store
 	seen   map[ID]*objectState
 	report *VerifyReport
+
+	objects, bytes atomic.Int64
 }
 
 // objectState is what is known of an object: sound, or which damage it is.
 type objectState struct {
-	typ  odb.Type
-	size int64
 	// below says that something under this tree is damaged, which other
 	// checkpoints that hold the tree share.
 	below  []ID
@@ -157,7 +163,7 @@ func (v *verifier) blobs(ctx context.Context, list []odb.TreeEntry, path string)
 		states[id] = st
 		work.Push(func(struct{}) {
 			if !work.Stopped() {
-				st.typ, st.size, st.err = v.s.db.Stream(id, io.Discard)
+				v.read(id, st)
 			}
 		})
 	}
@@ -175,14 +181,19 @@ func (v *verifier) one(id ID, path string) {
 		return
 	}
 	st := &objectState{}
-	st.typ, st.size, st.err = v.s.db.Stream(id, io.Discard)
+	v.read(id, st)
 	v.note(id, path, st)
+}
+
+func (v *verifier) read(id ID, st *objectState) {
+	_, size, err := v.s.db.Stream(id, io.Discard)
+	st.err = err
+	v.objects.Add(1)
+	v.bytes.Add(size)
 }
 
 func (v *verifier) note(id ID, path string, st *objectState) {
 	v.seen[id] = st
-	v.report.Objects++
-	v.report.Bytes += st.size
 	if st.err != nil {
 		v.damaged(id, path, st)
 	}

@@ -199,8 +199,9 @@ func TestCopies(t *testing.T) {
 	w.must(os.RemoveAll(w.dir))
 	w.dir = moved
 	m = w.manager(Options{})
-	for range 2 {
-		r, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.checkpoint(m, "v2")
+	for _, version := range []string{"v2", "v1"} {
+		r, err := m.Rollback(ctx, RollbackRequest{Version: version})
 		w.must(err)
 		if _, err := os.Stat(filepath.Join(moved, ".evoseal/rollback_target.previous")); err != nil || !r.Record.Verified {
 			t.Errorf("%+v %v", r.Record, err)
@@ -233,6 +234,29 @@ func TestPathsAndBranch(t *testing.T) {
 	}
 	if now := w.git("status", "--porcelain"); now != status {
 		t.Errorf("the project changed: %s", now)
+	}
+}
+
+// Rolling back to what the target holds already changes nothing there, and so
+// leaves undo what it had; an edited target is written anew.
+func TestRollbackToTheSameKeepsUndo(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	w.checkpoint(m, "v1")
+	w.write("a", "changed")
+	w.checkpoint(m, "v2")
+	for _, v := range []string{"v1", "v2", "v2"} {
+		r, err := m.Rollback(ctx, RollbackRequest{Version: v})
+		w.must(err)
+		if r.Record.Outcome != Completed || !r.Record.Verified || r.Record.Files == 0 {
+			t.Errorf("%s: %+v", v, r.Record)
+		}
+	}
+	u, err := m.Undo(ctx, "")
+	w.must(err)
+	if u.Version != "v1" || !u.HasPrevious {
+		t.Errorf("undo after a repeated rollback: %+v", u)
 	}
 }
 

@@ -61,8 +61,10 @@ type Finding struct {
 type Plan struct {
 	Checkpoint gitstore.Checkpoint
 	Meta       gitstore.Meta
-	// FromVersion is what the target holds now, empty for nothing of ours.
+	// FromVersion and FromCommit are what the target holds now, empty for nothing
+	// of ours. The version may have gone to another commit since.
 	FromVersion string
+	FromCommit  gitstore.ID
 	// Target is the directory that would be used, Requested the one asked for.
 	Target, Requested string
 	Fallback          bool
@@ -72,6 +74,9 @@ type Plan struct {
 	FreeBytes, NeedBytes int64
 	Paths                []string
 	Findings             []Finding
+
+	// same says that the target was filled with this very checkpoint.
+	same bool
 }
 
 // Err is the reason why the rollback can't go on, nil when it can.
@@ -178,8 +183,9 @@ func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
 	if dir, err := t.Open(); err == nil {
 		defer dir.Close()
 		if slot, err := s.SlotOf(dir); err == nil && slot != nil {
-			p.FromVersion = slot.Version
+			p.FromVersion, p.FromCommit = slot.Version, slot.Commit
 			if slot.Commit == p.Checkpoint.Commit && len(slot.Paths) == 0 && len(p.Paths) == 0 {
+				p.same = true
 				p.add(Warning, "same", fmt.Sprintf("the target already holds %s", p.Checkpoint.Version), "")
 			}
 		}

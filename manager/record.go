@@ -60,16 +60,16 @@ type Record struct {
 	Fallback        bool   `json:"fallback,omitempty"`
 	// SafetyValidated says that Target passed all safety rules; Safety says so
 	// in words, or names the rule that refused.
-	SafetyValidated bool     `json:"safety_validated"`
-	Safety          string   `json:"safety,omitempty"`
-	Verified        bool     `json:"verified"`
-	Trigger         string   `json:"trigger,omitempty"`
-	Verdict         string   `json:"verdict,omitempty"`
-	Chain           string   `json:"chain,omitempty"`
-	Paths           []string `json:"paths,omitempty"`
-	Branch          string   `json:"branch,omitempty"`
-	Files           int64    `json:"files"`
-	Bytes           int64    `json:"bytes"`
+	SafetyValidated bool            `json:"safety_validated"`
+	Safety          string          `json:"safety,omitempty"`
+	Verified        bool            `json:"verified"`
+	Trigger         string          `json:"trigger,omitempty"`
+	Verdict         string          `json:"verdict,omitempty"`
+	Chain           string          `json:"chain,omitempty"`
+	Paths           []gitstore.Path `json:"paths,omitempty"`
+	Branch          string          `json:"branch,omitempty"`
+	Files           int64           `json:"files"`
+	Bytes           int64           `json:"bytes"`
 	// DurationMS is in milliseconds.
 	DurationMS int64 `json:"duration_ms"`
 }

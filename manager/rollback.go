@@ -105,11 +105,13 @@ func (r *rollback) run(ctx context.Context) error {
 	if err := r.m.tidy(r.s, target); err != nil {
 		return err
 	}
-	if err := r.fill(ctx, target); err != nil {
-		return err
-	}
-	if err := r.verify(ctx, target); err != nil {
-		return err
+	if !plan.same || !r.inPlace(ctx, target) {
+		if err := r.fill(ctx, target); err != nil {
+			return err
+		}
+		if err := r.verify(ctx, target); err != nil {
+			return err
+		}
 	}
 	if r.req.Branch != "" {
 		r.out.Branch, err = r.s.WriteBranch(ctx, r.req.Branch, plan.Checkpoint)
@@ -123,7 +125,10 @@ func (rec *Record) take(p *Plan, d safety.Decision, err error) {
 	if p.Checkpoint.Version != "" {
 		rec.Version = p.Checkpoint.Version
 	}
-	rec.FromVersion, rec.Paths = p.FromVersion, p.Paths
+	rec.FromVersion = p.FromVersion
+	for _, path := range p.Paths {
+		rec.Paths = append(rec.Paths, gitstore.Path(path))
+	}
 	rec.Target, rec.TargetRequested, rec.Fallback = p.Target, p.Requested, p.Fallback
 	rec.SafetyValidated = p.SafetyValidated
 	var unsafe *safety.UnsafeError
@@ -151,6 +156,18 @@ func (m *Manager) tidy(s *gitstore.Store, t *safety.Target) error {
 
 func slotPaths(t *safety.Target) []string {
 	return []string{t.Path(), t.Path() + ".previous"}
+}
+
+// inPlace says that the target holds the checkpoint already and that nothing in
+// it was changed. To write it again would only push out what Undo goes back to.
+func (r *rollback) inPlace(ctx context.Context, target *safety.Target) bool {
+	if r.verify(ctx, target) != nil {
+		return false
+	}
+	c := r.out.Checkpoint
+	r.rec.Files, r.rec.Bytes, r.out.Unchanged = c.Files, c.Bytes, c.Files
+	r.out.HasPrevious, _ = target.HasPrevious()
+	return true
 }
 
 // fill writes the checkpoint beside the target and puts it in its place.
@@ -227,6 +244,8 @@ type UndoResult struct {
 	Version string
 	// Edited are paths of it that were changed since they were written.
 	Edited []gitstore.Difference
+	// HasPrevious says that another Undo has something to go back to.
+	HasPrevious bool
 }
 
 // Undo exchanges the target with the one before it, so that calling it again
@@ -278,6 +297,7 @@ func (m *Manager) undo(ctx context.Context, s *gitstore.Store, rec *Record, out 
 	if err := target.SwapPrevious(); err != nil {
 		return on, err
 	}
+	out.HasPrevious, _ = target.HasPrevious()
 	if err := s.MendSlots(slotPaths(target)...); err != nil {
 		return on, err
 	}

@@ -27,8 +27,9 @@ type Status struct {
 // TargetStatus is what the rollback target holds.
 type TargetStatus struct {
 	Path string
-	// Version is empty when there is no rollback to look at.
+	// Version and Commit are empty when there is no rollback to look at.
 	Version string
+	Commit  gitstore.ID
 	Since   time.Time
 	Paths   []string
 	// Differences are paths that were changed in it since.
@@ -55,7 +56,10 @@ func (m *Manager) Status(ctx context.Context) (*Status, error) {
 	if st.Checkpoints = len(all); st.Checkpoints > 0 {
 		st.Latest = &all[0]
 	}
-	if st.Target, err = m.targetStatus(ctx, s); err != nil {
+	st.Target, err = m.targetStatus(s, func(dir *os.File, slot *gitstore.Slot) ([]gitstore.Difference, error) {
+		return s.CheckSlot(ctx, dir, slot, false)
+	})
+	if err != nil {
 		return nil, err
 	}
 	records, err := m.History(ctx, HistoryFilter{Limit: 1})
@@ -65,7 +69,18 @@ func (m *Manager) Status(ctx context.Context) (*Status, error) {
 	return st, err
 }
 
-func (m *Manager) targetStatus(ctx context.Context, s *gitstore.Store) (TargetStatus, error) {
+// Target says what the rollback target holds, without comparing it.
+func (m *Manager) Target(ctx context.Context) (TargetStatus, error) {
+	s, err := m.Store(ctx)
+	if err != nil {
+		return TargetStatus{}, err
+	}
+	return m.targetStatus(s, func(*os.File, *gitstore.Slot) ([]gitstore.Difference, error) { return nil, nil })
+}
+
+// targetStatus leaves the comparison of the target with what was written to
+// compare.
+func (m *Manager) targetStatus(s *gitstore.Store, compare func(*os.File, *gitstore.Slot) ([]gitstore.Difference, error)) (TargetStatus, error) {
 	decision, err := m.choose(s, RollbackRequest{Adopt: true})
 	if errors.Is(err, safety.ErrUnsafe) {
 		return TargetStatus{Path: decision.Requested}, nil
@@ -93,9 +108,9 @@ func (m *Manager) targetStatus(ctx context.Context, s *gitstore.Store) (TargetSt
 	if err != nil || slot == nil {
 		return st, err
 	}
-	st.Version, st.Since, st.Paths = slot.Version, slot.Time, slot.Paths
-	if st.Differences, err = s.CheckSlot(ctx, dir, slot, false); err != nil {
+	st.Version, st.Commit, st.Since, st.Paths = slot.Version, slot.Commit, slot.Time, slot.Paths
+	if st.Differences, err = compare(dir, slot); err != nil {
 		m.log.Warn("the target can't be compared with what was written into it", "error", err)
 	}
-	return st, ctx.Err()
+	return st, nil
 }

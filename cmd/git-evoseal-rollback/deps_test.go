@@ -68,7 +68,7 @@ func checkImport(t *testing.T, pkg, from, imported string) {
 	if from == "safety" && foreign && !strings.HasPrefix(imported, "golang.org/x/sys/") {
 		t.Errorf("%s imports %s: safety needs nothing but the standard library and golang.org/x/sys", pkg, imported)
 	}
-	if imported == "os/exec" && from != "cmd" && from != "hooks" {
+	if imported == "os/exec" && from != "cmd" && from != "hooks" && !strings.HasSuffix(pkg, "test") {
 		t.Errorf("%s imports os/exec: the library runs without a git executable", pkg)
 	}
 }

@@ -105,6 +105,7 @@ func (c *call) verdictOf(err error) verdict {
 		{unix.EDQUOT, verdict{exitLimit, "space", "make room in the quota and try again; nothing is left half-written"}},
 		{manager.ErrNotVerified, verdict{exitFailed, "not_verified", "something else writes to the target; stop that and roll back again"}},
 		{safety.ErrNoPrevious, verdict{exitFailed, "no_previous", c.shown("rollback <version>") + " brings back any checkpoint"}},
+		{gitstore.ErrInsideTarget, verdict{exitFailed, "no_project", "go to the project, or name it with -C"}},
 		{gitstore.ErrBareRepository, verdict{exitFailed, "no_project", "go to a work tree, or name one with -C"}},
 		{gitstore.ErrNoRepository, verdict{exitFailed, "no_repository", "leave out --branch: the target then holds the files"}},
 		{gitstore.ErrForeignFormat, verdict{exitFailed, "format", "leave out --branch, and copy from the target what you need"}},
@@ -139,6 +140,10 @@ func (c *call) judgeStore(err error) (verdict, bool) {
 		}},
 		{errors.Is(err, gitstore.ErrBadPath), exitUsage, "bad_path", func() string { return "name files and directories of the project" }},
 		{errors.Is(err, gitstore.ErrBadName), exitUsage, "bad_name", func() string {
+			var name *gitstore.NameError
+			if errors.As(err, &name) && name.Conflict != "" {
+				return "take a name that neither begins with " + name.Conflict + "/ nor is the beginning of it, such as " + strings.ReplaceAll(name.Name, "/", "-") + "-2"
+			}
 			return "take a name such as v1.0 or before-refactoring: letters, digits, and . - _ between them"
 		}},
 		{errors.Is(err, gitstore.ErrExists), exitFailed, "exists", c.existsHint},

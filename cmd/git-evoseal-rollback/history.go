@@ -115,7 +115,7 @@ func (c *call) historyEntry(r manager.Record) {
 		}
 		row("Branch", r.Branch)
 		for _, p := range r.Paths {
-			row("Path", quotePath(p))
+			row("Path", quotePath(string(p)))
 		}
 		if r.Files > 0 {
 			row("Content", count(r.Files, "file")+", "+size(r.Bytes))

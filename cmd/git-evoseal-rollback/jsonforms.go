@@ -52,7 +52,7 @@ func newDifferencesJSON(list []gitstore.Difference) []differenceJSON {
 	return out
 }
 
-func newPathsJSON(paths []string) []gitstore.Path {
+func newPathsJSON[S ~string](paths []S) []gitstore.Path {
 	out := make([]gitstore.Path, len(paths))
 	for i, p := range paths {
 		out[i] = gitstore.Path(p)

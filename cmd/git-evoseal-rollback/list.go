@@ -34,13 +34,13 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 	if len(all) == 0 {
 		return c.nothingYet()
 	}
-	inTarget := c.inTarget(ctx, m, all[0])
+	inTarget := c.inTarget(ctx, m)
 	if o.limit > 0 {
 		all = all[:min(o.limit, len(all))]
 	}
 	if c.json {
 		for _, cp := range all {
-			if err := c.out.object(listedJSON{newCheckpointJSON(cp), cp.Version == inTarget}); err != nil {
+			if err := c.out.object(listedJSON{newCheckpointJSON(cp), cp.Commit == inTarget}); err != nil {
 				return err
 			}
 		}
@@ -69,23 +69,22 @@ func (c *call) nothingYet() error {
 	return nil
 }
 
-// inTarget is the version that the target holds, "" for none. What can't be told
-// doesn't stop a list.
-func (c *call) inTarget(ctx context.Context, m *manager.Manager, any gitstore.Checkpoint) string {
-	plan, err := m.Plan(ctx, manager.RollbackRequest{Version: any.Commit.String(), Adopt: true})
+// inTarget is the commit that the target holds, null for none. What can't be
+// told doesn't stop a list.
+func (c *call) inTarget(ctx context.Context, m *manager.Manager) gitstore.ID {
+	target, err := m.Target(ctx)
 	if err != nil {
 		c.log.Debug("the target can't be looked at", "error", err)
-		return ""
 	}
-	return plan.FromVersion
+	return target.Commit
 }
 
-func (c *call) marks(cp gitstore.Checkpoint, inTarget string) string {
+func (c *call) marks(cp gitstore.Checkpoint, inTarget gitstore.ID) string {
 	s := ""
 	if cp.Partial {
 		s += c.out.paint(yellow, "[partial]") + " "
 	}
-	if cp.Version == inTarget {
+	if cp.Commit == inTarget {
 		s += c.out.paint(green, "[in target]") + " "
 	}
 	return s

@@ -152,23 +152,25 @@ func (c *call) tellRollback(m *manager.Manager, res *manager.RollbackResult) {
 		verified = " (verified)"
 	}
 	c.out.printf("it lies in %s%s\n", quotePath(rec.Target), verified)
-	c.out.println("next: " + c.nextSteps(m.Project().Root, res))
+	for _, step := range c.nextSteps(m.Project().Root, res) {
+		c.out.println("next: " + step)
+	}
 }
 
-func (c *call) nextSteps(root string, res *manager.RollbackResult) string {
+// nextSteps are lines that people can paste, with what each is for.
+func (c *call) nextSteps(root string, res *manager.RollbackResult) []string {
 	if res.Branch != nil {
-		next := "`git switch " + shellQuote(res.Branch.Name) + "` takes it into the work tree"
+		step := "`git switch " + shellQuote(res.Branch.Name) + "` takes it into the work tree"
 		if res.Branch.Converts {
-			next += " (git converts files here: some may show as changed)"
+			step += " (git converts files here: some may show as changed)"
 		}
-		return next
+		return []string{step}
 	}
-	dir := c.shownPath(res.Record.Target)
-	next := "`" + c.compareLine(root, res.Record.Target) + "` compares it with the project, `git -C " + dir + " status` tells what is changed in it from now on"
+	steps := []string{"`" + c.compareLine(root, res.Record.Target) + "` compares it with the project"}
 	if res.HasPrevious {
-		next += ", " + c.shown("undo") + " brings back what was there before"
+		steps = append(steps, c.shown("undo")+" brings back what was there before")
 	}
-	return next
+	return steps
 }
 
 // compareLine compares the project with the target, but for what a rollback has

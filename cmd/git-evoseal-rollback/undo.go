@@ -52,7 +52,7 @@ func (o *undoOptions) run(ctx context.Context, c *call) error {
 	}
 	c.out.println("")
 	c.tellDifferences(res.Edited, "changed in it since it was brought back")
-	if rec.FromVersion != "" {
+	if res.HasPrevious {
 		c.out.println("next: " + c.shown("undo") + " exchanges them again")
 	}
 	return nil
