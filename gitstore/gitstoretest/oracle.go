@@ -142,10 +142,11 @@ func newOracle(tb testing.TB) *oracle {
 
 func (o *oracle) git(dir, input string, args ...string) string {
 	o.Helper()
-	return pipe(o.TB, dir, o.env, input, append([]string{"-c", "core.looseCompression=1"}, args...)...)
+	return pipe(o.TB, dir, o.env, input, args...)
 }
 
-// hashFiles names the content of all files. A symbolic link's is where it leads.
+// hashFiles names the content of all files, without keeping it: the names are
+// all that is wanted. A symbolic link's is where it leads.
 func (o *oracle) hashFiles(dir string) {
 	o.Helper()
 	var names strings.Builder
@@ -166,7 +167,7 @@ func (o *oracle) hashFiles(dir string) {
 		}
 		names.WriteString(cQuote(from) + "\n")
 	}
-	ids := strings.Fields(o.git(dir, names.String(), "hash-object", "--no-filters", "-w", "--stdin-paths"))
+	ids := strings.Fields(o.git(dir, names.String(), "hash-object", "--no-filters", "--stdin-paths"))
 	if len(ids) != len(o.files) {
 		o.Fatalf("git hash-object named %d of %d files", len(ids), len(o.files))
 	}
@@ -192,22 +193,7 @@ func (o *oracle) leadsTo(link string, i int) string {
 // hashTrees makes the trees from the leaves up, one call of git for each level.
 func (o *oracle) hashTrees(root *node) {
 	o.Helper()
-	levels := [][]*node{{root}}
-	for {
-		var next []*node
-		for _, n := range levels[len(levels)-1] {
-			for _, sub := range n.subs {
-				if sub.subs != nil {
-					next = append(next, sub)
-				}
-			}
-		}
-		if next == nil {
-			break
-		}
-		levels = append(levels, next)
-	}
-	for _, level := range slices.Backward(levels) {
+	for _, level := range slices.Backward(levels(root)) {
 		var input strings.Builder
 		for _, n := range level {
 			for name, sub := range n.subs {
@@ -219,7 +205,7 @@ func (o *oracle) hashTrees(root *node) {
 			}
 			input.WriteByte(0)
 		}
-		ids := strings.Fields(o.git(o.scratch, input.String(), "mktree", "-z", "--batch"))
+		ids := strings.Fields(o.git(o.scratch, input.String(), "mktree", "-z", "--batch", "--missing"))
 		if len(ids) != len(level) {
 			o.Fatalf("git mktree made %d of %d trees", len(ids), len(level))
 		}
@@ -227,6 +213,24 @@ func (o *oracle) hashTrees(root *node) {
 			n.id = ids[i]
 		}
 	}
+}
+
+// levels lists the directories by their depth, the top first.
+func levels(root *node) [][]*node {
+	var all [][]*node
+	for level := []*node{root}; len(level) > 0; {
+		all = append(all, level)
+		var next []*node
+		for _, n := range level {
+			for _, sub := range n.subs {
+				if sub.subs != nil {
+					next = append(next, sub)
+				}
+			}
+		}
+		level = next
+	}
+	return all
 }
 
 // cQuote writes a name as git reads it where lines are names.
