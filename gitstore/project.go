@@ -11,7 +11,6 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
@@ -210,8 +209,8 @@ func (p *Project) Head() Head {
 		return Head{Commit: line}
 	}
 	h := Head{Branch: strings.TrimPrefix(ref, "refs/heads/")}
-	if id, err := refs.Open(p.CommonDir, refs.Options{}).Read(ref); err == nil {
-		h.Commit = odb.ID(id).String()
+	if id, err := refs.Open(p.CommonDir, refs.Options{}).ReadHex(ref); err == nil {
+		h.Commit = id
 	}
 	return h
 }
@@ -248,15 +247,16 @@ func (p *Project) scope() (*scan.Scope, error) {
 	return s, nil
 }
 
-// nestedScope is the scope of a repository inside the project. One that can't
-// be understood has no rules of its own: more is recorded then, never less.
+// nestedScope is the scope of a repository inside the project. A directory whose
+// .git is no repository is an ordinary one, as for git, and has none. Rules that
+// can't be read are no rules: more is recorded then, never less.
 func (p *Project) nestedScope(path string) *scan.Scope {
 	dir := filepath.Join(p.Root, filepath.FromSlash(path))
-	nested := &Project{Root: dir, Config: p.Config}
-	if gitDir, err := gitDirOf(dir); err == nil && gitDir != "" {
-		nested = newProject(dir, gitDir, commonDirOf(gitDir))
+	gitDir, err := gitDirOf(dir)
+	if err != nil || gitDir == "" {
+		return nil
 	}
-	s, err := nested.scope()
+	s, err := newProject(dir, gitDir, commonDirOf(gitDir)).scope()
 	if err != nil {
 		return &scan.Scope{Rules: ignore.New(ignore.Options{})}
 	}

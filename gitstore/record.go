@@ -232,8 +232,8 @@ func (s *Store) scanProject(ctx context.Context, opts scan.Options, includeIgnor
 		if opts.Scope, err = s.project.scope(); err != nil {
 			return nil, err
 		}
-		opts.Nested = s.project.nestedScope
 	}
+	opts.Nested = s.project.nestedScope
 	opts.Never = s.isStoreDir()
 	return scan.Walk(ctx, opts)
 }

@@ -104,6 +104,19 @@ func TestNestedRepositories(t *testing.T) {
 	w.fsck()
 }
 
+// A directory whose .git is no repository is an ordinary one: the rules from
+// above hold in it.
+func TestDirectoryThatOnlyLooksNested(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q", ".")
+	w.write(".gitignore", "*.log\n", "a/f", "x", "a/x.log", "x", "a/.git/junk", "x", "b/f", "x", "b/x.log", "x", "b/.git", "gitdir: /nowhere\n")
+	s := w.store()
+	r := w.record(s, RecordRequest{Version: "v1"})
+	if got, want := w.files("v1"), []string{".gitignore", "a/f", "b/f"}; !slices.Equal(got, want) || len(r.Meta.Nested) != 0 {
+		t.Errorf("recorded %q, want %q, nested %v", got, want, r.Meta.Nested)
+	}
+}
+
 func TestUnchangedCostsNothingAndSeesEverything(t *testing.T) {
 	w := newWorld(t)
 	for i := range 300 {

@@ -77,8 +77,9 @@ func rewrite(t *testing.T, name, head, tree string) {
 func TestRecordedByHand(t *testing.T) {
 	for name, want := range map[string][]string{
 		"ignore": {
-			".gitignore", "keep.log", "src/.gitignore", "src/deep/.gitignore", "src/deep/notes.tmp", "src/deep/wanted.gen",
-			"src/main.c", "src/tracked.gen", "vendor/lib/tracked.c",
+			".gitignore", "doc/one/two/final.md", "keep.log", "other/doc/draft.md", "other/src/deep/anchored.txt",
+			"src/.gitignore", "src/deep/.gitignore", "src/deep/notes.tmp", "src/deep/wanted.gen",
+			"src/main.c", "src/only-here.txt", "src/tracked.gen", "vendor/lib/tracked.c",
 		},
 		"nested": {
 			".gitignore", "inner/.gitignore", "inner/code.c", "inner/deeper/unborn/draft.txt", "inner/outer-ignores.log",

@@ -102,6 +102,50 @@ func (db *DB) Read(name string) (ID, error) {
 	return ID{}, fmt.Errorf("ref %s: symbolic refs are nested too deep", name)
 }
 
+// ReadHex is Read for a repository with any kind of object names: it returns the
+// 40 or 64 hexadecimal digits.
+func (db *DB) ReadHex(name string) (string, error) {
+	for range maxSymbolic {
+		if err := CheckName(name); err != nil {
+			return "", err
+		}
+		data, err := os.ReadFile(db.path(name))
+		if err != nil {
+			return db.packedHex(name)
+		}
+		text := strings.TrimSpace(string(data))
+		target, symbolic := strings.CutPrefix(text, "ref: ")
+		if symbolic {
+			name = target
+			continue
+		}
+		if !isHex(text) {
+			return "", &BrokenError{Name: name, Path: db.path(name)}
+		}
+		return text, nil
+	}
+	return "", fmt.Errorf("ref %s: symbolic refs are nested too deep", name)
+}
+
+func (db *DB) packedHex(name string) (string, error) {
+	data, err := os.ReadFile(db.packedPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for line := range strings.Lines(string(data)) {
+		hex, found := strings.CutSuffix(strings.TrimRight(line, "\n"), " "+name)
+		if found && isHex(hex) {
+			return hex, nil
+		}
+	}
+	return "", ErrNotFound
+}
+
+func isHex(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && (len(s) == 40 || len(s) == 64)
+}
+
 // readOne reads a ref without following it: next is what a symbolic one names.
 func (db *DB) readOne(name string) (id ID, next string, err error) {
 	id, next, err = db.readLoose(name)

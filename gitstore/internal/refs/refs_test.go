@@ -104,6 +104,14 @@ func TestWeReadWhatGitWrites(t *testing.T) {
 			t.Errorf("%s: %x %v, want %x", name, got, err, want)
 		}
 	}
+	for _, name := range []string{"refs/heads/a/b", "refs/heads/a/c", "HEAD", "refs/tags/annotated"} {
+		if got, err := db.ReadHex(name); err != nil || got != r.git("rev-parse", name) {
+			t.Errorf("%s in digits: %s %v", name, got, err)
+		}
+	}
+	if _, err := db.ReadHex("refs/heads/none"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("none in digits: %v", err)
+	}
 	list, err := db.List("refs/")
 	if err != nil || len(list) != 3 || list[0].Name != "refs/heads/a/b" || list[2].Peeled != r.ids[3] {
 		t.Errorf("list: %+v %v", list, err)

@@ -88,13 +88,7 @@ func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names []string
 // rules of a repository of its own.
 func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names []string) {
 	if _, nested := slices.BinarySearch(names, ".git"); nested && d.parent != nil {
-		w.mu.Lock()
-		w.tree.Nested = append(w.tree.Nested, Nested{Path: state.path, Submodule: w.isGitlink(*state)})
-		w.mu.Unlock()
-		if state.scope != nil {
-			state.scope = w.opts.Nested(state.path)
-			state.rules, state.inScope, state.onlyTracked = state.scope.Rules, "", false
-		}
+		w.nested(state)
 	}
 	if state.scope == nil || state.onlyTracked {
 		return
@@ -105,6 +99,20 @@ func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names []string)
 		if data, err := readSmall(h.FD, ".gitignore"); err == nil {
 			state.rules = state.rules.WithFile(data)
 		}
+	}
+}
+
+// nested lets a repository's own rules hold from here on down.
+func (w *walker) nested(state *dirState) {
+	scope := w.opts.Nested(state.path)
+	if scope == nil {
+		return
+	}
+	w.mu.Lock()
+	w.tree.Nested = append(w.tree.Nested, Nested{Path: state.path, Submodule: w.isGitlink(*state)})
+	w.mu.Unlock()
+	if state.scope != nil {
+		state.scope, state.rules, state.inScope, state.onlyTracked = scope, scope.Rules, "", false
 	}
 }
 

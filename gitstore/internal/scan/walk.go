@@ -40,7 +40,8 @@ type Options struct {
 	Top *os.File
 	// Scope holds the project's rules; nil records ignored files too.
 	Scope *Scope
-	// Nested returns the scope of a repository found at path below the top.
+	// Nested returns the scope of a repository found at path below the top, nil
+	// when what is there is none.
 	Nested func(path string) *Scope
 	// Never is asked about every directory and says whether it must be stepped
 	// over, such as a store that lies inside the project.
