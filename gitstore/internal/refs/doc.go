@@ -11,8 +11,9 @@
 // A process that is killed leaves its lock file behind, and nothing in git's
 // protocol says whose it was. With [Options.JournalDir] set, locks are taken while
 // holding a flock(2) on a journal, which the kernel drops at the end of a
-// process, and the journal names the lock's inode before the lock exists. Whoever
-// gets the journal next and finds a lock with an inode that the journal names knows that
-// its owner is dead, in whatever container or on whatever host it ran, and
-// removes it. A lock of git's, or of a living process, never matches.
+// process. The journal names the lock before the lock exists, and keeps a second
+// name of the lock's file, so that its inode can't be used again. Whoever gets the
+// journal next and finds that the lock is that very file knows that its owner is
+// dead, in whatever container or on whatever host it ran, and removes it. A lock
+// of git's, or of a living process, never matches.
 package refs

@@ -71,7 +71,10 @@ func (db *DB) tryLock(path string) (*lockFile, error) {
 		return nil, err
 	}
 	if db.opts.JournalDir != "" {
-		return db.lockWithJournal(path + ".lock")
+		l, err := db.lockWithJournal(path + ".lock")
+		if !errors.Is(err, errNoLink) {
+			return l, err
+		}
 	}
 	f, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,28 +129,38 @@ type journal struct {
 	path string
 }
 
-const journalPrefix = "reflock-"
+const (
+	journalPrefix = "reflock-"
+	secondName    = ".new"
+)
 
+// close forgets the lock. The second name goes first: a journal without one
+// speaks of no lock.
 func (j *journal) close() {
+	os.Remove(j.second())
 	os.Remove(j.path)
 	j.f.Close()
 }
 
+// second is another name of the lock file, kept as long as the journal. It holds
+// on to the inode, so that no other lock can ever have the same number.
+func (j *journal) second() string { return j.path + secondName }
+
 // lockWithJournal makes the lock as a second name of a file that is announced
-// before: link(2) is as exclusive as O_EXCL.
+// before: link(2) is as exclusive as O_EXCL. It fails with errNoLink where there
+// are no hard links; a plain lock, which nobody ever takes over, is left then.
 func (db *DB) lockWithJournal(lock string) (*lockFile, error) {
 	j, err := db.openJournal()
 	if err != nil {
 		return nil, err
 	}
-	made := j.path + ".new"
+	made := j.second()
 	f, err := os.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		j.close()
 		return nil, err
 	}
-	defer os.Remove(made)
-	err = j.announce(lock, f)
+	err = j.announce(db.dir, lock)
 	if err == nil {
 		err = link(made, lock)
 	}
@@ -162,19 +175,17 @@ func (db *DB) lockWithJournal(lock string) (*lockFile, error) {
 	return nil, err
 }
 
-// link falls back to plain creation where the file system has no hard links; the
-// journal's inode then never matches, and the lock is never taken over.
+// errNoLink says that the file system has no hard links.
+var errNoLink = errors.New("no hard links")
+
 func link(made, lock string) error {
 	err := os.Link(made, lock)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		// git removed the empty directory in between: as good as held.
 		return fs.ErrExist
-	}
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EXDEV) {
-		if _, statErr := os.Lstat(lock); statErr == nil {
-			return fs.ErrExist
-		}
-		return os.Rename(made, lock)
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EMLINK), errors.Is(err, unix.EXDEV):
+		return errNoLink
 	}
 	return err
 }
@@ -202,13 +213,14 @@ func (db *DB) openJournal() (*journal, error) {
 	return nil, fmt.Errorf("no journal can be made in %s", db.opts.JournalDir)
 }
 
-// announce writes down which file is about to be the lock.
-func (j *journal) announce(lock string, f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+// announce writes down which path is about to be locked, below the repository:
+// that may be moved, or mounted elsewhere.
+func (j *journal) announce(dir, lock string) error {
+	rel, err := filepath.Rel(dir, lock)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(j.f, "%d %d %s\n", uint64(st.Dev), uint64(st.Ino), lock)
+	_, err = fmt.Fprintln(j.f, filepath.ToSlash(rel))
 	return err
 }
 
@@ -220,7 +232,7 @@ func (db *DB) bury() bool {
 	}
 	buried := false
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), journalPrefix) && !strings.HasSuffix(e.Name(), ".new") {
+		if strings.HasPrefix(e.Name(), journalPrefix) && !strings.HasSuffix(e.Name(), secondName) {
 			buried = db.buryOne(filepath.Join(db.opts.JournalDir, e.Name())) || buried
 		}
 	}
@@ -240,27 +252,29 @@ func (db *DB) buryOne(path string) bool {
 	// journal is ours until it is gone.
 	data, _ := io.ReadAll(io.LimitReader(f, 1<<16))
 	removed := false
-	dev, ino, lock, ok := parseJournal(data)
-	var st unix.Stat_t
-	if ok && unix.Lstat(lock, &st) == nil && uint64(st.Dev) == dev && uint64(st.Ino) == ino {
-		db.opts.Log.Info("removed the lock of a dead process", "lock", lock)
-		removed = os.Remove(lock) == nil
+	if rel, ok := parseJournal(data); ok && sameFile(db.path(rel), path+secondName) {
+		db.opts.Log.Info("removed the lock of a dead process", "lock", rel)
+		removed = os.Remove(db.path(rel)) == nil
 	}
-	os.Remove(path + ".new")
+	os.Remove(path + secondName)
 	os.Remove(path)
 	return removed
 }
 
-// parseJournal reads what announce wrote; a torn line is none.
-func parseJournal(data []byte) (dev, ino uint64, lock string, ok bool) {
-	line, _, whole := bytes.Cut(data, []byte("\n"))
-	parts := strings.SplitN(string(line), " ", 3)
-	if !whole || len(parts) != 3 || !strings.HasSuffix(parts[2], ".lock") {
-		return 0, 0, "", false
+func sameFile(a, b string) bool {
+	fa, err := os.Lstat(a)
+	if err != nil {
+		return false
 	}
-	dev, err1 := strconv.ParseUint(parts[0], 10, 64)
-	ino, err2 := strconv.ParseUint(parts[1], 10, 64)
-	return dev, ino, parts[2], err1 == nil && err2 == nil
+	fb, err := os.Lstat(b)
+	return err == nil && os.SameFile(fa, fb)
+}
+
+// parseJournal reads what announce wrote; a torn line is none.
+func parseJournal(data []byte) (lock string, ok bool) {
+	line, _, whole := bytes.Cut(data, []byte("\n"))
+	lock = string(line)
+	return lock, whole && strings.HasSuffix(lock, ".lock") && filepath.IsLocal(filepath.FromSlash(lock))
 }
 
 // makeParents makes the directories of a ref, and their names durable.

@@ -176,7 +176,7 @@ func (db *DB) readLoose(name string) (id ID, next string, err error) {
 		return ID{}, strings.TrimSpace(target), nil
 	}
 	id, ok := parseID(bytes.TrimSpace(data))
-	if !ok {
+	if !ok || id == (ID{}) {
 		return ID{}, "", &BrokenError{Name: name, Path: path}
 	}
 	return id, "", nil
@@ -277,7 +277,7 @@ func (db *DB) List(prefix string) ([]Ref, error) {
 	}
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 				return nil
 			}
 			return err

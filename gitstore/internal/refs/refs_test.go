@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -334,10 +333,11 @@ func FuzzPackedRefs(f *testing.F) {
 }
 
 func FuzzJournal(f *testing.F) {
-	f.Add([]byte("1 2 /x/refs/tags/v1.lock\n"))
+	f.Add([]byte("refs/tags/v1.lock\n"))
+	f.Add([]byte("../x.lock\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if dev, ino, lock, ok := parseJournal(data); ok && (!strings.HasSuffix(lock, ".lock") || strconv.FormatUint(dev, 10) == "" || ino+dev+1 == 0) {
-			t.Errorf("%d %d %q", dev, ino, lock)
+		if lock, ok := parseJournal(data); ok && (!strings.HasSuffix(lock, ".lock") || !filepath.IsLocal(lock)) {
+			t.Errorf("%q", lock)
 		}
 	})
 }

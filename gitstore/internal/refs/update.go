@@ -61,11 +61,18 @@ type Update struct {
 // Update returns. Errors match [ErrChanged], [ErrConflict], [ErrLocked] and
 // [ErrBadName].
 func (db *DB) Update(ctx context.Context, u Update) error {
-	h, err := db.Lock(ctx, u.Name)
+	h, err := db.hold(ctx, u.Name)
 	if err != nil {
 		return err
 	}
 	defer h.Release()
+	if h.broken != nil {
+		// What a power cut left may be written over, but it isn't no ref at all.
+		if u.Old != nil {
+			return h.broken
+		}
+		db.opts.Log.Warn("a broken ref is written over", "ref", u.Name)
+	}
 	have, _ := h.Current()
 	if u.Old != nil && *u.Old != have {
 		return &ChangedError{Name: u.Name, Want: *u.Old, Have: have}
@@ -80,11 +87,23 @@ type Held struct {
 	name    string
 	lock    *lockFile
 	current ID
+	// broken is what is wrong with the ref's present file.
+	broken error
 }
 
 // Lock locks a ref, waiting for whoever holds it. It must end in Commit or
-// Release.
+// Release. A broken ref is a [BrokenError]: a value that is made from the current
+// one mustn't be made from nothing, which would drop what the ref named.
 func (db *DB) Lock(ctx context.Context, name string) (*Held, error) {
+	h, err := db.hold(ctx, name)
+	if err == nil && h.broken != nil {
+		h.Release()
+		return nil, h.broken
+	}
+	return h, err
+}
+
+func (db *DB) hold(ctx context.Context, name string) (*Held, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
@@ -96,13 +115,12 @@ func (db *DB) Lock(ctx context.Context, name string) (*Held, error) {
 		return nil, err
 	}
 	id, next, err := db.readOne(name)
+	var broken error
 	switch {
 	case errors.Is(err, ErrNotFound):
 		id = ID{}
 	case errors.Is(err, ErrBroken):
-		// What a power cut left may be written over: it names nothing.
-		db.opts.Log.Warn("a broken ref is written over", "ref", name)
-		id = ID{}
+		broken = err
 	case err == nil && next != "":
 		err = fmt.Errorf("ref %s is symbolic", name)
 		lock.release()
@@ -111,7 +129,7 @@ func (db *DB) Lock(ctx context.Context, name string) (*Held, error) {
 		lock.release()
 		return nil, err
 	}
-	return &Held{db: db, name: name, lock: lock, current: id}, nil
+	return &Held{db: db, name: name, lock: lock, current: id, broken: broken}, nil
 }
 
 // Current is what the ref names; false when there is none.
@@ -122,6 +140,9 @@ func (h *Held) Release() { h.lock.release() }
 
 // Commit makes the ref name id, durably, and lets it go. The null id deletes it.
 func (h *Held) Commit(id ID, reason string) error {
+	if h.lock.f == nil {
+		return fmt.Errorf("ref %s is not held any more", h.name)
+	}
 	defer h.lock.release()
 	if id == (ID{}) {
 		return h.remove()
@@ -258,7 +279,7 @@ func (db *DB) log(name string, from, to ID, reason string) error {
 	if err := removeEmptyDirs(path); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+	if err := makeParents(filepath.Dir(path)); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
@@ -266,6 +287,9 @@ func (db *DB) log(name string, from, to ID, reason string) error {
 		return err
 	}
 	_, err = f.WriteString(line)
+	if err == nil {
+		err = f.Sync()
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -1,0 +1,109 @@
+package refs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// dieAfterRename leaves what a process leaves that is killed between giving its
+// lock file the ref's name and forgetting the journal.
+func dieAfterRename(t *testing.T, db *DB, name string, id ID) {
+	t.Helper()
+	h, err := db.Lock(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.lock.write(fmt.Appendf(nil, "%x\n", id)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(h.lock.path, db.path(name)); err != nil {
+		t.Fatal(err)
+	}
+	h.lock.f.Close()
+	h.lock.journal.f.Close()
+}
+
+// A file system gives a freed inode number to the next file. A lock that got the
+// number of a dead one's is not a dead lock.
+func TestLockWithAReusedInodeIsLeft(t *testing.T) {
+	r := newRepository(t)
+	db := Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal"), LockTimeout: 50 * time.Millisecond})
+	const name = "refs/tags/v1"
+	for range 5 {
+		dieAfterRename(t, db, name, r.ids[0])
+		if err := os.Remove(db.path(name)); err != nil {
+			t.Fatal(err)
+		}
+		gits, err := os.OpenFile(db.path(name)+".lock", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(context.Background(), Update{Name: name, New: r.ids[1]}); !errors.Is(err, ErrLocked) {
+			t.Errorf("want ErrLocked, got %v", err)
+		}
+		gits.Close()
+		os.Remove(db.path(name) + ".lock")
+	}
+}
+
+func TestDeadLockOfAMovedRepositoryIsTakenOver(t *testing.T) {
+	r := newRepository(t)
+	before := Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal")})
+	h, err := before.Lock(context.Background(), "refs/tags/v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.lock.f.Close()
+	h.lock.journal.f.Close() // as the kernel does for the dead
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(r.dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	after := Open(moved, Options{JournalDir: filepath.Join(moved, "journal"), LockTimeout: 200 * time.Millisecond})
+	if err := after.Update(context.Background(), Update{Name: "refs/tags/v1", New: r.ids[0]}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBrokenRefIsNoAbsentRef(t *testing.T) {
+	r := newRepository(t)
+	db := r.open()
+	const name = "refs/notes/x"
+	r.update(db, Update{Name: name, New: r.ids[0]})
+	for _, left := range []string{"", "\x00\x00\x00", fmt.Sprintf("%x\n", ID{})} {
+		if err := os.WriteFile(db.path(name), []byte(left), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Lock(context.Background(), name); !errors.Is(err, ErrBroken) {
+			t.Errorf("%q: Lock says %v", left, err)
+		}
+		if err := db.Update(context.Background(), Update{Name: name, Old: &ID{}, New: r.ids[1]}); !errors.Is(err, ErrBroken) {
+			t.Errorf("%q: Update of none says %v", left, err)
+		}
+	}
+	r.update(db, Update{Name: name, New: r.ids[1]})
+}
+
+func TestCommitNeedsTheLock(t *testing.T) {
+	r := newRepository(t)
+	db := r.open()
+	r.update(db, Update{Name: "refs/tags/a", New: r.ids[0]})
+	h, err := db.Lock(context.Background(), "refs/tags/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Release()
+	for _, id := range []ID{{}, r.ids[1]} {
+		if err := h.Commit(id, "late"); err == nil {
+			t.Errorf("%x was committed after Release", id)
+		}
+	}
+	if got, err := db.Read("refs/tags/a"); err != nil || got != r.ids[0] {
+		t.Errorf("the ref is %x, %v", got, err)
+	}
+}
