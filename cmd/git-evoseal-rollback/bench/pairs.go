@@ -51,7 +51,7 @@ func (b *bench) at(ctx context.Context, name, parent string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nin %s: %d files, %d MB, medians of %d rounds (least to most)\n\n", name, files, bytes/1_000_000, b.rounds)
+	fmt.Printf("\n%s: %d files, %d MB, medians of %d rounds (least to most)\n\n", name, files, bytes/1_000_000, b.rounds)
 	return b.pairs(ctx)
 }
 
