@@ -189,7 +189,7 @@ func (s *Store) notesHead(book Notebook) (ID, error) {
 	if isNotExist(err) {
 		return ID{}, nil
 	}
-	return id, err
+	return id, refError(err)
 }
 
 // Note is what a notebook says of an object.

@@ -2,7 +2,10 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -91,5 +94,37 @@ func TestWritersAtOnceLoseNoNote(t *testing.T) {
 	}
 	if got := w.git("--git-dir=.evoseal/.git", "rev-list", "--count", "refs/notes/evoseal/history"); got != fmt.Sprint(writers*each) {
 		t.Errorf("the chain has %s commits", got)
+	}
+}
+
+// TestBrokenNotesRefIsNeverWrittenOver stands for a power cut that left the ref
+// empty: to go on would be to begin a new history.
+func TestBrokenNotesRefIsNeverWrittenOver(t *testing.T) {
+	w := newWorld(t)
+	w.write("f", "x")
+	s := w.store()
+	ctx := context.Background()
+	r := w.record(s, RecordRequest{Version: "v1"})
+	w.must(s.AppendNote(ctx, History, r.Commit, []byte("kept"), "test"))
+	for _, book := range []Notebook{History, metaBook} {
+		path := filepath.Join(s.Dir(), book.ref())
+		good, err := os.ReadFile(path)
+		w.must(err)
+		w.must(os.WriteFile(path, nil, 0o644))
+		if err := s.AppendNote(ctx, book, r.Commit, []byte("new"), "test"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("append to a broken %s: %v", book, err)
+		}
+		if _, err := s.ReadNote(book, r.Commit); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("read of a broken %s: %v", book, err)
+		}
+		if book == metaBook {
+			if _, err := s.Record(ctx, RecordRequest{Version: "v2"}); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("record with a broken %s: %v", book, err)
+			}
+		}
+		w.must(os.WriteFile(path, good, 0o644))
+	}
+	if note, err := s.ReadNote(History, r.Commit); err != nil || string(note) != "kept\n" {
+		t.Errorf("history after all: %q %v", note, err)
 	}
 }

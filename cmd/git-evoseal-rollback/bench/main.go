@@ -23,13 +23,17 @@ func main() {
 	var b bench
 	var memory, disk string
 	flag.StringVar(&b.binary, "binary", "bin/git-evoseal-rollback", "the program to time")
-	flag.StringVar(&b.source, "source", runtime.GOROOT(), "the `tree` to record; a copy is used")
+	flag.StringVar(&b.source, "source", "", "the `tree` to record; a copy is used, and of GOROOT by default")
 	flag.StringVar(&memory, "memory", "/dev/shm", "a `directory` in memory; empty leaves it out")
 	flag.StringVar(&disk, "disk", os.TempDir(), "a `directory` on disk; empty leaves it out")
 	flag.IntVar(&b.rounds, "rounds", 5, "counted rounds of each pair")
 	flag.Parse()
 	if b.source == "" {
-		out, _ := exec.Command("go", "env", "GOROOT").Output()
+		out, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench: no go to ask for GOROOT; name a tree with -source:", err)
+			os.Exit(1)
+		}
 		b.source = strings.TrimSpace(string(out))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
