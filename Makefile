@@ -58,6 +58,11 @@ demo: build
 bench: build
 	$(GO) run ./cmd/git-evoseal-rollback/bench -binary $(CURDIR)/$(BIN)
 
+## bench-history: reading and summing up a history of 10,000 records
+.PHONY: bench-history
+bench-history:
+	TMPDIR=/dev/shm $(GO) test -run '^$$' -bench 'History|Stats' -benchtime 10x ./manager
+
 ## fuzz: every decoder's fuzz target for FUZZTIME each
 FUZZTIME ?= 30s
 .PHONY: fuzz

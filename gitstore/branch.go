@@ -47,11 +47,13 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 		return nil, err
 	}
 	defer db.Close()
+	s.sweepPacks(db)
 	pack, err := db.NewPack()
 	if err != nil {
 		return nil, err
 	}
 	defer pack.Abort()
+	defer pack.Release()
 	lane := pack.NewLane()
 	if err := s.copyTree(ctx, c.Tree, pack, lane); err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (p *Project) converts() bool {
 		return true
 	}
 	for _, v := range p.Config.values {
-		if strings.EqualFold(v.section, "filter") {
+		if strings.EqualFold(v.Section, "filter") {
 			return true
 		}
 	}
@@ -151,11 +153,11 @@ func (s *Store) copyTree(ctx context.Context, tree ID, pack *odb.PackWriter, lan
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	data, err := s.db.ReadType(tree, odb.Tree)
+	list, err := s.readForm(tree, "")
 	if err != nil {
 		return err
 	}
-	list, err := odb.ParseTree(data)
+	data, err := s.db.ReadType(tree, odb.Tree)
 	if err != nil {
 		return err
 	}

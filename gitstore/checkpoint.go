@@ -123,7 +123,7 @@ func (s *Store) load(version string, tag ID) (Checkpoint, error) {
 	cp.Bytes, _ = strconv.ParseInt(trailers[trailerBytes], 10, 64)
 	if m := trailers[trailerMeta]; m != "" {
 		if cp.MetaID, err = ParseID(m); err != nil {
-			return Checkpoint{}, fmt.Errorf("trailer %s: %w", trailerMeta, err)
+			return Checkpoint{}, fmt.Errorf("%w: trailer %s: %w", errCommit, trailerMeta, err)
 		}
 	}
 	return cp, nil

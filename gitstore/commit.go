@@ -71,7 +71,7 @@ func headers(data []byte) (fields [][2]string, message string) {
 	}
 }
 
-var errCommit = errors.New("malformed commit")
+const errCommit malformed = "malformed commit"
 
 func decodeCommit(data []byte) (commitData, error) {
 	var c commitData
@@ -111,10 +111,12 @@ func parseSignature(s string) (Identity, time.Time, error) {
 	}
 	sec, err := strconv.ParseInt(date[0], 10, 64)
 	if err != nil {
-		return Identity{}, time.Time{}, err
+		return Identity{}, time.Time{}, fmt.Errorf("%q is no date", date[0])
 	}
 	return who, time.Unix(sec, 0).UTC(), nil
 }
+
+const errTag malformed = "malformed tag"
 
 // readCommit reads a commit, through any tags on it.
 func (s *Store) readCommit(id ID) (ID, commitData, error) {
@@ -127,20 +129,25 @@ func (s *Store) readCommit(id ID) (ID, commitData, error) {
 		switch typ {
 		case odb.Commit:
 			c, err := decodeCommit(data)
+			if err != nil {
+				err = fmt.Errorf("object %s: %w", id, err)
+			}
 			return id, c, err
 		case odb.Tag:
 			fields, _ := headers(data)
 			if len(fields) == 0 || fields[0][0] != "object" {
-				return ID{}, commitData{}, errors.New("malformed tag")
+				return ID{}, commitData{}, fmt.Errorf("object %s: %w", id, errTag)
 			}
-			if id, err = ParseID(fields[0][1]); err != nil {
-				return ID{}, commitData{}, err
+			next, err := ParseID(fields[0][1])
+			if err != nil {
+				return ID{}, commitData{}, fmt.Errorf("object %s: %w: %w", id, errTag, err)
 			}
+			id = next
 		default:
-			return ID{}, commitData{}, fmt.Errorf("%s is a %s, not a commit", id, typ)
+			return ID{}, commitData{}, &odb.TypeError{ID: id, Got: typ, Want: odb.Commit}
 		}
 	}
-	return ID{}, commitData{}, errors.New("tags nested too deep")
+	return ID{}, commitData{}, malformed("tags are nested too deep")
 }
 
 // trailer is one line of the last paragraph of a message, as
@@ -164,14 +171,16 @@ const (
 // withTrailers appends the trailers that have a value as the last paragraph.
 func withTrailers(message string, trailers []trailer) string {
 	var b strings.Builder
-	b.WriteString(strings.TrimSpace(message))
-	b.WriteString("\n\n")
 	for _, t := range trailers {
 		if t.value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", t.key, strings.Join(strings.Fields(t.value), " "))
 		}
 	}
-	return b.String()
+	message = strings.TrimSpace(message) + "\n"
+	if b.Len() == 0 {
+		return message
+	}
+	return message + "\n" + b.String()
 }
 
 // splitTrailers takes the last paragraph off, if it is one of trailers.

@@ -23,19 +23,21 @@
 //
 // [Store.Checkpoints] lists, [Store.Resolve] finds one by version, commit or
 // ancestry, [Store.Diff] compares two or one with the live project,
-// [Store.Verify] reads everything. [Store.Materialise] writes a checkpoint into
+// [Store.VerifyStore] reads everything. [Store.Materialise] writes a checkpoint into
 // an empty directory through that directory's handle, hashing every byte, and
 // [Store.LinkSlot] makes the directory a linked worktree of the store.
 // [Store.WriteBranch] carries a checkpoint into the project's own repository.
 //
 // # Notes
 //
-// [Store.AppendNote] and [Store.Notes] keep records beside the objects that they
-// are about, as git-notes(1) does, without losing any between two writers.
+// [Store.AppendNote] and [Store.NoteLines] keep records beside the objects that
+// they are about, as git-notes(1) does, without losing any between two writers.
 //
 // # Durability and locks
 //
 // Objects are durable before the ref that names them; refs change in git's own
 // lock protocol. A crash at any point leaves the store as it was or with the new
 // checkpoint whole, and leftovers that the next call, or [Store.Sweep], removes.
+// A `git gc --prune=now` may run at the same time. [Store.RepairRefs] goes back to
+// the newest readable value of a ref that a crash or a bad disk harmed.
 package gitstore

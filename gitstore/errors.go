@@ -29,6 +29,33 @@ var (
 	ErrMissingObject = odb.ErrNotFound
 )
 
+// malformed is an error in the form of what the store holds; its kind is
+// [ErrCorrupt].
+type malformed string
+
+func (e malformed) Error() string { return string(e) }
+
+func (e malformed) Is(target error) bool { return target == ErrCorrupt }
+
+// lost is a part of the store that isn't there. It matches [ErrCorrupt], and not
+// [fs.ErrNotExist], which would say that there is no store.
+type lost struct {
+	what string
+	err  error
+}
+
+func (e *lost) Error() string { return e.what + ": " + e.err.Error() }
+
+func (e *lost) Is(target error) bool { return target == ErrCorrupt }
+
+// damaged says what an error is about; something that is missing is damage.
+func damaged(what string, err error) error {
+	if isNotExist(err) {
+		return &lost{what, err}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
 // notExist is a sentinel that is a kind of [fs.ErrNotExist].
 type notExist string
 
@@ -95,7 +122,7 @@ func (e *PartialError) Error() string {
 	if n := len(e.Paths) - most; n > 0 {
 		list = append(list, fmt.Sprintf("and %d more", n))
 	}
-	return fmt.Sprintf("nothing recorded: %d %s can't be read: %s", len(e.Paths), plural(len(e.Paths), "path"), strings.Join(list, "; "))
+	return fmt.Sprintf("nothing recorded: %d %s can't be recorded: %s", len(e.Paths), plural(len(e.Paths), "path"), strings.Join(list, "; "))
 }
 
 // Is matches [ErrPartial].

@@ -21,10 +21,13 @@ import (
 // Nothing here is ever executed: core.fsmonitor, filters, hooks and aliases are
 // values like any other.
 type Config struct {
-	values []configValue
+	values []ConfigEntry
 }
 
-type configValue struct{ section, subsection, key, value string }
+// ConfigEntry is one value, [section "subsection"] key = value. Section and key
+// are compared without regard to case; the subsection is empty where there is
+// none.
+type ConfigEntry struct{ Section, Subsection, Key, Value string }
 
 // maxIncludes is git's own bound on the depth of includes.
 const maxIncludes = 10
@@ -43,8 +46,8 @@ func (c *Config) Get(section, key string) (string, bool) {
 func (c *Config) All(section, key string) []string {
 	var all []string
 	for _, v := range c.values {
-		if v.subsection == "" && strings.EqualFold(v.section, section) && strings.EqualFold(v.key, key) {
-			all = append(all, v.value)
+		if v.Subsection == "" && strings.EqualFold(v.Section, section) && strings.EqualFold(v.Key, key) {
+			all = append(all, v.Value)
 		}
 	}
 	return all
@@ -158,34 +161,44 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 // decode adds what a file in Git's configuration syntax says, without following
 // includes.
 func (c *Config) decode(data []byte) error {
+	entries, err := ParseConfig(data)
+	c.values = append(c.values, entries...)
+	return err
+}
+
+// ParseConfig reads text in the syntax of git-config(1). Includes aren't
+// followed, and nothing is executed. Entries come by section, in the order in
+// which each was first named.
+func ParseConfig(data []byte) ([]ConfigEntry, error) {
 	parsed := config.New()
 	if err := config.NewDecoder(bytes.NewReader(data)).Decode(parsed); err != nil {
-		return err
+		return nil, err
 	}
+	var all []ConfigEntry
 	for _, s := range parsed.Sections {
 		for _, o := range s.Options {
-			c.values = append(c.values, configValue{s.Name, "", o.Key, o.Value})
+			all = append(all, ConfigEntry{s.Name, "", o.Key, o.Value})
 		}
 		for _, sub := range s.Subsections {
 			for _, o := range sub.Options {
-				c.values = append(c.values, configValue{s.Name, sub.Name, o.Key, o.Value})
+				all = append(all, ConfigEntry{s.Name, sub.Name, o.Key, o.Value})
 			}
 		}
 	}
-	return nil
+	return all, nil
 }
 
-func (c *Config) add(v configValue, file, gitDir string, depth int) {
+func (c *Config) add(v ConfigEntry, file, gitDir string, depth int) {
 	c.values = append(c.values, v)
-	if !strings.EqualFold(v.key, "path") {
+	if !strings.EqualFold(v.Key, "path") {
 		return
 	}
-	included := strings.EqualFold(v.section, "include") && v.subsection == "" ||
-		strings.EqualFold(v.section, "includeIf") && includeHolds(v.subsection, file, gitDir)
+	included := strings.EqualFold(v.Section, "include") && v.Subsection == "" ||
+		strings.EqualFold(v.Section, "includeIf") && includeHolds(v.Subsection, file, gitDir)
 	if !included {
 		return
 	}
-	path := expandHome(v.value)
+	path := expandHome(v.Value)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(file), path)
 	}

@@ -50,14 +50,18 @@ func (s *Store) lockObjects(ctx context.Context, how int, what string) (unlock f
 const defaultLockTimeout = 5 * time.Second
 
 func (s *Store) lock(ctx context.Context, name string, how int, what string) (unlock func(), err error) {
+	timeout := s.opts.LockTimeout
+	if timeout == 0 {
+		timeout = defaultLockTimeout
+	}
+	return s.lockWithin(ctx, timeout, name, how, what)
+}
+
+func (s *Store) lockWithin(ctx context.Context, timeout time.Duration, name string, how int, what string) (unlock func(), err error) {
 	path := s.cachePath(name)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
-	}
-	timeout := s.opts.LockTimeout
-	if timeout == 0 {
-		timeout = defaultLockTimeout
 	}
 	deadline := time.Now().Add(timeout)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {

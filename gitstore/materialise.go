@@ -97,7 +97,7 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	if err := m.list.Run(s.opts.Workers, m.newWorker); err != nil {
 		return nil, err
 	}
-	if err := m.emptyDirs(meta.EmptyDirs); err != nil {
+	if err := m.emptyDirs(req.Checkpoint.MetaID, meta.EmptyDirs); err != nil {
 		return nil, err
 	}
 	if err := m.applyPerms(); err != nil {
@@ -190,7 +190,7 @@ func (m *materialiser) dir(w *matWorker, h *dirfd.Handle, path string, tree ID, 
 	if m.list.Stopped() {
 		return
 	}
-	entries, err := m.s.db.ReadTree(tree)
+	entries, err := m.s.readForm(tree, path)
 	if err != nil {
 		m.list.Stop(fmt.Errorf("directory %q: %w", path, err))
 		return
@@ -198,7 +198,7 @@ func (m *materialiser) dir(w *matWorker, h *dirfd.Handle, path string, tree ID, 
 	var files []odb.TreeEntry
 	for _, e := range slices.Backward(entries) {
 		if err := m.sink.CheckName(e.Name); err != nil {
-			m.list.Stop(fmt.Errorf("tree %s: %w", tree, err))
+			m.list.Stop(&FormError{Object: tree, Path: path, Err: err})
 			return
 		}
 		if !m.filter.wants(joinPath(path, e.Name), e.Mode == scan.ModeDir) {
@@ -308,12 +308,16 @@ func (m *materialiser) releasePerms() {
 }
 
 // emptyDirs makes the directories that no tree could hold, and those on the way.
-func (m *materialiser) emptyDirs(paths []Path) error {
+func (m *materialiser) emptyDirs(note ID, paths []Path) error {
 	for _, p := range paths {
 		if !m.filter.wants(string(p), true) {
 			continue
 		}
-		if err := m.emptyDir(string(p)); err != nil {
+		err := m.emptyDir(string(p))
+		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+			err = &FormError{Object: note, Path: string(p), Err: errNotEmptyDir}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -329,7 +333,7 @@ func (m *materialiser) emptyDir(path string) error {
 	for name := range strings.SplitSeq(path, "/") {
 		if err := m.sink.CheckName(name); err != nil {
 			h.Release()
-			return fmt.Errorf("meta note: %w", err)
+			return &FormError{Path: path, Err: err}
 		}
 		at = joinPath(at, name)
 		next, err := m.mkdir(h, name, at)

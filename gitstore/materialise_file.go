@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -50,30 +49,17 @@ func indexEntry(path string, e odb.TreeEntry, st dirfd.Stat) gitindex.Entry {
 }
 
 func (m *materialiser) entry(w *matWorker, h *dirfd.Handle, path string, e odb.TreeEntry, src source) (dirfd.Stat, bool, error) {
-	switch e.Mode {
-	case scan.ModeSymlink:
+	if e.Mode == scan.ModeSymlink {
 		st, err := m.symlink(h, e)
 		return st, false, err
-	case scan.ModeFile, scan.ModeExec, 0o100664:
-		return m.file(w, h, path, e, src)
 	}
-	return dirfd.Stat{}, false, fmt.Errorf("%w: a tree entry of mode %o can't be written", ErrCorrupt, e.Mode)
+	return m.file(w, h, path, e, src)
 }
 
 func (m *materialiser) symlink(h *dirfd.Handle, e odb.TreeEntry) (dirfd.Stat, error) {
-	_, size, err := m.s.db.Size(e.ID)
+	dest, err := m.s.linkDest(e.ID)
 	if err != nil {
 		return dirfd.Stat{}, err
-	}
-	if size >= unix.PathMax {
-		return dirfd.Stat{}, fmt.Errorf("%w: a symbolic link of %d bytes", ErrCorrupt, size)
-	}
-	dest, err := m.s.db.ReadType(e.ID, odb.Blob)
-	if err != nil {
-		return dirfd.Stat{}, err
-	}
-	if len(dest) == 0 || bytes.IndexByte(dest, 0) >= 0 {
-		return dirfd.Stat{}, fmt.Errorf("%w: a symbolic link to nowhere", ErrCorrupt)
 	}
 	if err := unix.Symlinkat(string(dest), h.FD, e.Name); err != nil {
 		return dirfd.Stat{}, &fs.PathError{Op: "symlink", Path: e.Name, Err: err}
@@ -95,7 +81,10 @@ func (m *materialiser) file(w *matWorker, h *dirfd.Handle, path string, e odb.Tr
 	}()
 	copied, err = m.copyLive(w, fd, e, src)
 	if err == nil && !copied {
-		_, _, err = m.s.db.Stream(e.ID, m.writer(fd))
+		var typ odb.Type
+		if typ, _, err = m.s.db.Stream(e.ID, m.writer(fd)); err == nil && typ != odb.Blob {
+			err = &odb.TypeError{ID: e.ID, Got: typ, Want: odb.Blob}
+		}
 	}
 	if err != nil {
 		return st, false, err

@@ -32,8 +32,8 @@ type Meta struct {
 	Modes     []Mode             `json:"modes,omitempty"`
 	EmptyDirs []Path             `json:"empty_dirs,omitempty"`
 	Nested    []NestedRepository `json:"nested,omitempty"`
-	// Skipped are sockets, pipes and devices and, in a partial checkpoint, what
-	// could not be read.
+	// Skipped are sockets, pipes and devices, a .git that is no repository and, in
+	// a partial checkpoint, what could not be read.
 	Skipped []Skipped `json:"skipped,omitempty"`
 	Partial bool      `json:"partial,omitempty"`
 }
@@ -49,6 +49,21 @@ type BaseModes struct {
 type Mode struct {
 	Path Path `json:"path"`
 	Perm Perm `json:"mode"`
+	// Dir says that it is a directory.
+	Dir bool `json:"dir,omitempty"`
+}
+
+// Privileged counts the files that had a set-user-id or set-group-id bit. These
+// bits are recorded and not brought back: a file's owner isn't recorded, and the
+// bits would hand out the rights of whoever rolls back.
+func (m Meta) Privileged() int {
+	n := 0
+	for _, mode := range m.Modes {
+		if !mode.Dir && mode.Perm&0o6000 != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // NestedRepository is a repository inside the project, whose files are recorded
@@ -131,7 +146,7 @@ func newMeta(p *Project, t *scan.Tree) Meta {
 			perm, base = e.Perm, m.Base.of(e.Mode)
 		}
 		if Perm(perm) != base {
-			m.Modes = append(m.Modes, Mode{Path(path), Perm(perm)})
+			m.Modes = append(m.Modes, Mode{Path: Path(path), Perm: Perm(perm), Dir: d != nil})
 		}
 		if d != nil && e != nil && !d.Failed && isEmpty(d) {
 			m.EmptyDirs = append(m.EmptyDirs, Path(path))
@@ -184,17 +199,21 @@ func (b BaseModes) of(mode uint32) Perm {
 	return b.File
 }
 
-// baseModes finds the most common permission bits of each kind.
+// plainBits are the permission bits without set-user-id, set-group-id and sticky.
+const plainBits = 0o777
+
+// baseModes finds the most common permission bits of each kind. The special ones
+// are always told path by path.
 func baseModes(t *scan.Tree) BaseModes {
 	file, exec, dir := map[uint32]int{}, map[uint32]int{}, map[uint32]int{}
 	t.Walk(func(_ string, d *scan.Dir, e *scan.Entry) {
 		switch {
 		case d != nil:
-			dir[d.Perm]++
+			dir[d.Perm&plainBits]++
 		case e.Mode == scan.ModeExec:
-			exec[e.Perm]++
+			exec[e.Perm&plainBits]++
 		case e.Mode == scan.ModeFile:
-			file[e.Perm]++
+			file[e.Perm&plainBits]++
 		}
 	})
 	return BaseModes{File: most(file, 0o644), Exec: most(exec, 0o755), Dir: most(dir, 0o755)}
@@ -222,11 +241,20 @@ func (s *Store) Meta(c Checkpoint) (Meta, error) {
 		return Meta{}, fmt.Errorf("meta note of %s: %w", c.Version, err)
 	}
 	var m Meta
-	if err := json.Unmarshal(data, &m); err != nil {
-		return Meta{}, fmt.Errorf("meta note of %s: %w", c.Version, err)
+	if json.Unmarshal(data, &m) != nil {
+		return Meta{}, &FormError{Object: c.MetaID, Path: metaPath, Err: errors.New("it is not the JSON that such a note is")}
 	}
 	if m.Schema > metaSchema {
 		return Meta{}, fmt.Errorf("meta note of %s was written by a newer version of this program", c.Version)
 	}
+	if err := s.checkMeta(&m); err != nil {
+		return Meta{}, &FormError{Object: c.MetaID, Path: metaPath, Err: err}
+	}
+	// No file gets more than the plain bits by being one of many.
+	m.Base.File &= plainBits
+	m.Base.Exec &= plainBits
 	return m, nil
 }
+
+// metaPath stands for the note where a path is told.
+const metaPath = "meta note"

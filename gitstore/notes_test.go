@@ -59,9 +59,9 @@ func TestNotesFanOut(t *testing.T) {
 	}
 	w.git("--git-dir=.evoseal/.git", "notes", "--ref=evoseal/verdicts", "add", "-m", "git's", object(n).String())
 	w.must(s.AppendNote(ctx, Verdicts, object(7), []byte("again"), "test"))
-	notes, err := s.Notes(ctx, Verdicts)
-	if err != nil || len(notes) != n+1 {
-		t.Errorf("we find %d notes: %v", len(notes), err)
+	lines, err := s.NoteLines(ctx, Verdicts)
+	if err != nil || len(lines) != n+2 || string(lines[n].Line) != "git's" || string(lines[n+1].Line) != "again" {
+		t.Errorf("we find %d lines: %v", len(lines), err)
 	}
 	for i, want := range map[int]string{0: "0\n", 7: "7\nagain\n", n - 1: fmt.Sprintln(n - 1), n: "git's\n"} {
 		if got, err := s.ReadNote(Verdicts, object(i)); err != nil || string(got) != want {

@@ -41,7 +41,8 @@ type Project struct {
 // FindProject finds the project that dir lies in: the nearest directory upwards
 // that is a Git work tree or has a store. Without one, dir itself is the
 // project. Inside a rollback target it is the project that the target belongs
-// to. GIT_DIR and its like, which hooks inherit, are not looked at.
+// to. GIT_DIR and its like, which hooks inherit, are not looked at. A project
+// whose .evoseal is no directory of its own is [ErrStorePlace].
 func FindProject(dir string) (*Project, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -58,14 +59,17 @@ func FindProject(dir string) (*Project, error) {
 	start := leaveEngineDir(abs)
 	for at := start; ; at = filepath.Dir(at) {
 		p, err := projectAt(at)
-		if p != nil || err != nil {
-			return p, err
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			return p.placed()
 		}
 		if at == filepath.Dir(at) {
 			break
 		}
 	}
-	return newProject(start, "", ""), nil
+	return newProject(start, "", "").placed()
 }
 
 func newProject(root, gitDir, commonDir string) *Project {
@@ -76,11 +80,18 @@ func newProject(root, gitDir, commonDir string) *Project {
 // like repositories themselves.
 func leaveEngineDir(dir string) string {
 	for at := dir; at != filepath.Dir(at); at = filepath.Dir(at) {
-		if filepath.Base(at) == Dir && isStore(filepath.Join(at, ".git")) {
+		if filepath.Base(at) == Dir && hasStore(at) {
 			return leaveEngineDir(filepath.Dir(at))
 		}
 	}
 	return dir
+}
+
+// hasStore says whether an engine's directory has a store, be it one that lost its
+// cache or its HEAD.
+func hasStore(engine string) bool {
+	dir := filepath.Join(engine, ".git")
+	return isStore(dir) || partsOf(dir) == 2
 }
 
 func isStore(dir string) bool {
@@ -104,7 +115,7 @@ func projectAt(dir string) (*Project, error) {
 		}
 		return newProject(dir, gitDir, common), nil
 	}
-	if isStore(filepath.Join(dir, Dir, ".git")) {
+	if hasStore(filepath.Join(dir, Dir)) {
 		return newProject(dir, "", ""), nil
 	}
 	if looksLikeRepository(dir) {

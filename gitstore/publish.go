@@ -57,11 +57,12 @@ func (r *recording) publishNote(ctx context.Context) error {
 	}
 	defer held.Release()
 	head, _ := held.Current()
-	next, err := s.notesCommit(head, r.out.Commit, r.out.MetaID, "meta: "+r.out.Version, s.db.WriteLoose)
+	w := s.newWriting()
+	next, err := s.notesCommit(head, noteChange{object: r.out.Commit, blob: r.out.MetaID}, "meta: "+r.out.Version, w.put)
 	if err != nil {
 		return err
 	}
-	return refError(held.Commit(next, "meta: "+r.out.Version))
+	return w.commit(held, next, "meta: "+r.out.Version)
 }
 
 // keepReplaced gives the checkpoint that loses its name another one, which

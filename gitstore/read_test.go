@@ -14,7 +14,10 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 )
 
-const blobType = odb.Blob
+const (
+	blobType = odb.Blob
+	treeType = odb.Tree
+)
 
 func TestDiff(t *testing.T) {
 	w := newWorld(t)

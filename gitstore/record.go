@@ -65,11 +65,7 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 		return Recorded{}, err
 	}
 	defer unlock()
-	if freed, err := s.db.SweepPacks(); err != nil {
-		s.log.Warn("leftovers of a dead process can't be removed", "error", err)
-	} else if freed > 0 {
-		s.log.Info("removed leftovers of a dead process", "bytes", freed)
-	}
+	s.sweepPacks(s.db)
 	r := &recording{s: s, req: req}
 	if err := r.name(ctx); err != nil {
 		return Recorded{}, err
@@ -83,6 +79,7 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 		return Recorded{}, err
 	}
 	defer r.pack.Abort()
+	defer r.pack.Release()
 	if err := r.scan(ctx); err != nil {
 		return Recorded{}, err
 	}
@@ -96,6 +93,15 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 		s.log.Warn("the stat cache can't be written; the next checkpoint is slower", "error", err)
 	}
 	return r.out, nil
+}
+
+// sweepPacks makes room before a pack is written.
+func (s *Store) sweepPacks(db *odb.DB) {
+	if freed, err := db.SweepPacks(); err != nil {
+		s.log.Warn("leftovers of a dead process can't be removed", "error", err)
+	} else if freed > 0 {
+		s.log.Info("removed leftovers of a dead process", "bytes", freed)
+	}
 }
 
 // recording is one checkpoint in the making.
@@ -300,7 +306,7 @@ func (r *recording) writeNote(meta ID) (err error) {
 		id, _, err := r.lane.Add(typ, data)
 		return id, err
 	}
-	r.notesNext, err = r.s.notesCommit(r.notesHead, r.out.Commit, meta, "meta: "+r.out.Version, put)
+	r.notesNext, err = r.s.notesCommit(r.notesHead, noteChange{object: r.out.Commit, blob: meta}, "meta: "+r.out.Version, put)
 	return err
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
-	"golang.org/x/sys/unix"
 )
 
 // Slot is a directory that a rollback filled: a linked worktree of the store,
@@ -33,6 +32,10 @@ type Slot struct {
 	Dev  uint64 `json:"dev"`
 	Ino  uint64 `json:"ino"`
 	Born int64  `json:"born,omitempty"`
+	// Damaged says that the store has lost what it knew of the directory, and the
+	// fields above but Path are empty: the directory is the engine's to replace,
+	// and nothing tells what it holds.
+	Damaged bool `json:"-"`
 
 	id string
 }
@@ -141,7 +144,8 @@ func (s *Store) saveSlot(slot *Slot) error {
 	return durable.WriteFile(filepath.Join(s.slotDir(slot.id), slotFile), append(data, '\n'), 0o644)
 }
 
-// slots reads all of them. One without its file is half made and is left out.
+// slots reads all of them. One without its file is half made, or has lost it, and
+// is left out.
 func (s *Store) slots() ([]*Slot, error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "worktrees"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,69 +164,11 @@ func (s *Store) slots() ([]*Slot, error) {
 			continue
 		}
 		slot := &Slot{id: e.Name()}
-		if json.Unmarshal(data, slot) == nil {
+		if json.Unmarshal(data, slot) == nil && slot.Ino != 0 && !slot.Commit.IsZero() {
 			all = append(all, slot)
 		}
 	}
 	return all, nil
-}
-
-// SlotOf returns the slot that an open directory is, nil when this store made
-// no such directory. The .git file alone is not believed: the slot that it names
-// must know this very directory, or the place that it is at.
-func (s *Store) SlotOf(dir *os.File) (*Slot, error) {
-	dev, ino, born, err := dirIdentity(dir)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.slots()
-	if err != nil {
-		return nil, err
-	}
-	link := gitFileSlot(dir)
-	for _, slot := range all {
-		same := slot.Ino == ino && slot.Born == born && slot.Dev == dev
-		if same && (link == "" || link == slot.id) || link == slot.id && s.isPlaceOf(slot, dir) {
-			return slot, nil
-		}
-	}
-	return nil, nil
-}
-
-// isPlaceOf says whether an open directory is where the slot was left, or where
-// the project's own targets are: a project that was copied to another disk keeps
-// its links but not its inodes, while somebody's copy of a target is theirs.
-func (s *Store) isPlaceOf(slot *Slot, dir *os.File) bool {
-	here, err := dir.Stat()
-	if err != nil {
-		return false
-	}
-	own := filepath.Join(s.project.Root, Dir, "rollback_target")
-	for _, path := range []string{slot.Path, own, own + ".previous"} {
-		if fi, err := os.Lstat(path); err == nil && os.SameFile(fi, here) {
-			return true
-		}
-	}
-	return false
-}
-
-// gitFileSlot reads which slot the directory's .git file names.
-func gitFileSlot(dir *os.File) string {
-	fd, err := dirfd.OpenFile(int(dir.Fd()), ".git")
-	if err != nil {
-		return ""
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 4096)
-	n, err := dirfd.ReadFull(fd, buf)
-	if err != nil {
-		return ""
-	}
-	link, ok := strings.CutPrefix(strings.TrimSpace(string(buf[:n])), "gitdir: ")
-	if !ok || filepath.Base(filepath.Dir(link)) != "worktrees" {
-		return ""
-	}
-	return filepath.Base(link)
 }
 
 // MendSlots brings the slots' back pointers up to date, given the directories

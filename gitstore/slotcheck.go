@@ -34,58 +34,69 @@ const (
 	Edited  DifferenceKind = "edited"
 	// Foreign files were not written by the rollback.
 	Foreign DifferenceKind = "foreign"
+	// Unknown is all of a target when nothing tells what was written into it.
+	Unknown DifferenceKind = "unknown"
 )
 
 // CheckSlot compares an open target with what was written into it, by the stat
 // data in its Git index. A file whose stat data changed is read and hashed, and
-// full reads all of them.
+// full reads all of them. A slot that is Damaged, or has lost its index, differs as
+// a whole, which is told of the path ".".
 func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bool) ([]Difference, error) {
-	data, err := os.ReadFile(filepath.Join(s.slotDir(slot.id), "index"))
+	entries, err := s.slotIndex(slot)
 	if err != nil {
-		return nil, err
+		s.log.Warn("nothing tells what was written into the target", "target", slot.Path, "error", err)
+		return []Difference{{Path: ".", Kind: Unknown}}, nil
 	}
-	entries, err := gitindex.Decode(data)
-	if err != nil {
-		return nil, err
-	}
-	c := &slotCheck{dirs: make(map[string]*checkedDir), full: full}
+	c := &slotCheck{top: newCheckedDir("."), full: full, list: worklist.New[*checkWorker](ctx)}
+	c.dirs = map[string]*checkedDir{".": c.top}
 	for i := range entries {
 		if !entries[i].SkipWorktree {
-			c.dirOf(path.Dir(entries[i].Name)).files = append(c.dirOf(path.Dir(entries[i].Name)).files, &entries[i])
+			d := c.dirOf(path.Dir(entries[i].Name))
+			d.files = append(d.files, &entries[i])
 		}
 	}
-	c.dirOf(".")
-	list := worklist.New[*checkWorker](ctx)
-	top, err := dirfd.Dup(dir)
+	// A handle of its own, since reading the names moves its position.
+	fd, err := dirfd.OpenDir(int(dir.Fd()), ".")
 	if err != nil {
 		return nil, err
 	}
-	defer top.Release()
-	for name, d := range c.dirs {
-		list.Push(func(w *checkWorker) {
-			if !list.Stopped() {
-				if err := c.check(w, top, name, d); err != nil {
-					list.Stop(err)
-				}
-			}
-		})
-	}
-	err = list.Run(s.opts.Workers, func() *checkWorker { return &checkWorker{odb.NewHasher(), make([]byte, 128<<10)} })
+	c.push(dirfd.New(fd), c.top)
+	err = c.list.Run(s.opts.Workers, func() *checkWorker { return &checkWorker{odb.NewHasher(), make([]byte, 128<<10)} })
 	slices.SortFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return c.found, err
 }
 
+// slotIndex reads what was written into a slot.
+func (s *Store) slotIndex(slot *Slot) ([]gitindex.Entry, error) {
+	if slot.Damaged {
+		return nil, malformed("the store has lost what it knew of the directory")
+	}
+	data, err := os.ReadFile(filepath.Join(s.slotDir(slot.id), "index"))
+	if err != nil {
+		return nil, err
+	}
+	return gitindex.Decode(data)
+}
+
 type slotCheck struct {
+	top  *checkedDir
 	dirs map[string]*checkedDir
 	full bool
+	list *worklist.List[*checkWorker]
 
 	mu    sync.Mutex
 	found []Difference
 }
 
 type checkedDir struct {
+	name  string
 	files []*gitindex.Entry
-	subs  map[string]bool
+	subs  map[string]*checkedDir
+}
+
+func newCheckedDir(name string) *checkedDir {
+	return &checkedDir{name: name, subs: make(map[string]*checkedDir)}
 }
 
 type checkWorker struct {
@@ -97,11 +108,9 @@ func (c *slotCheck) dirOf(name string) *checkedDir {
 	if d := c.dirs[name]; d != nil {
 		return d
 	}
-	d := &checkedDir{subs: make(map[string]bool)}
+	d := newCheckedDir(name)
 	c.dirs[name] = d
-	if name != "." {
-		c.dirOf(path.Dir(name)).subs[path.Base(name)] = true
-	}
+	c.dirOf(path.Dir(name)).subs[path.Base(name)] = d
 	return d
 }
 
@@ -111,15 +120,52 @@ func (c *slotCheck) add(path string, kind DifferenceKind) {
 	c.found = append(c.found, Difference{path, kind})
 }
 
-func (c *slotCheck) check(w *checkWorker, top *dirfd.Handle, name string, d *checkedDir) error {
-	h, err := openBelow(top, name)
-	if err != nil {
-		for _, e := range d.files {
-			c.add(e.Name, Missing)
+// push makes a task of a directory, and takes over its handle.
+func (c *slotCheck) push(h *dirfd.Handle, d *checkedDir) {
+	c.list.Push(func(w *checkWorker) {
+		defer h.Release()
+		if c.list.Stopped() {
+			return
 		}
-		return nil
+		if err := c.check(w, h, d); err != nil {
+			c.list.Stop(err)
+			return
+		}
+		for base, sub := range d.subs {
+			c.descend(h, base, sub)
+		}
+	})
+}
+
+// descend opens a sub-directory only when its turn comes, which bounds the
+// handles that are open at once.
+func (c *slotCheck) descend(parent *dirfd.Handle, base string, sub *checkedDir) {
+	parent.Hold()
+	c.list.Push(func(*checkWorker) {
+		defer parent.Release()
+		if c.list.Stopped() {
+			return
+		}
+		h, err := parent.Open(base)
+		if err != nil {
+			c.missing(sub)
+			return
+		}
+		c.push(h, sub)
+	})
+}
+
+// missing reports all files below a directory that isn't there.
+func (c *slotCheck) missing(d *checkedDir) {
+	for _, e := range d.files {
+		c.add(e.Name, Missing)
 	}
-	defer h.Release()
+	for _, sub := range d.subs {
+		c.missing(sub)
+	}
+}
+
+func (c *slotCheck) check(w *checkWorker, h *dirfd.Handle, d *checkedDir) error {
 	expected := make(map[string]bool, len(d.files))
 	for _, e := range d.files {
 		base := path.Base(e.Name)
@@ -140,13 +186,13 @@ func (c *slotCheck) check(w *checkWorker, top *dirfd.Handle, name string, d *che
 		return err
 	}
 	for _, n := range names {
-		if expected[n] || d.subs[n] || name == "." && n == ".git" {
+		if expected[n] || d.subs[n] != nil || d == c.top && n == ".git" {
 			continue
 		}
 		if st, err := dirfd.Lstat(h.FD, n); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, n) {
 			continue
 		}
-		c.add(strings.TrimPrefix(name+"/"+n, "./"), Foreign)
+		c.add(strings.TrimPrefix(d.name+"/"+n, "./"), Foreign)
 	}
 	return nil
 }
@@ -169,24 +215,6 @@ func onlyDirs(parent *dirfd.Handle, name string) bool {
 		}
 	}
 	return true
-}
-
-// openBelow opens a directory one name at a time, through no symbolic link.
-func openBelow(top *dirfd.Handle, name string) (*dirfd.Handle, error) {
-	if name == "." {
-		// A handle of its own, since reading the names moves its position.
-		return top.Open(".")
-	}
-	h := top.Hold()
-	for part := range strings.SplitSeq(name, "/") {
-		next, err := h.Open(part)
-		h.Release()
-		if err != nil {
-			return nil, err
-		}
-		h = next
-	}
-	return h, nil
 }
 
 // sameStat says that the file is the one that was written, as far as stat data

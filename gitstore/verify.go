@@ -2,7 +2,6 @@ package gitstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,6 +17,8 @@ import (
 type Damage struct {
 	// Object is null when the damage isn't one object's.
 	Object ID
+	// Ref is the ref that leads to it, empty where a checkpoint does.
+	Ref string
 	// Path is where the object stands in the first checkpoint it hits.
 	Path string
 	Err  error
@@ -34,26 +35,52 @@ type VerifyReport struct {
 	Intact []string
 }
 
-// Verify reads every object of the checkpoints and compares it with its name,
-// their meta notes with what the commits say of them, and each pack and index
-// with its own checksum. An object that several checkpoints share is read once.
-// Damage is in the report, not in the error.
+// VerifyRequest says what to verify.
+type VerifyRequest struct {
+	Checkpoints []Checkpoint
+	// Refs reads all that the other refs lead to as well, with their whole chains:
+	// the notebooks, their archives, the policy. Refs that can't be read and
+	// checkpoints that can't be listed, which [Store.Damaged] tells, are in the
+	// report then.
+	Refs bool
+	// Progress is as in [RecordRequest].
+	Progress func(Progress)
+}
+
+// Verify is VerifyStore for checkpoints alone.
 func (s *Store) Verify(ctx context.Context, checkpoints []Checkpoint, progress func(Progress)) (*VerifyReport, error) {
-	v := &verifier{s: s, seen: make(map[ID]*objectState), report: &VerifyReport{Checkpoints: len(checkpoints)}}
+	return s.VerifyStore(ctx, VerifyRequest{Checkpoints: checkpoints, Progress: progress})
+}
+
+// VerifyStore reads every object of the checkpoints and compares it with its
+// name, their meta notes with what the commits say of them, and each pack and
+// index with its own checksum; and it checks that nothing in them would keep
+// [Store.Materialise] from writing them. An object that several checkpoints share
+// is read once. Damage is in the report, not in the error.
+func (s *Store) VerifyStore(ctx context.Context, req VerifyRequest) (*VerifyReport, error) {
+	v := &verifier{
+		s: s, seen: make(map[ID]*objectState), below: make(map[ID][]ID), metas: make(map[[2]ID]bool),
+		report: &VerifyReport{Checkpoints: len(req.Checkpoints)},
+	}
 	var expected Progress
-	for _, c := range checkpoints {
+	for _, c := range req.Checkpoints {
 		// Checkpoints share most of their objects: the largest is the least that
 		// there is to read.
 		expected.TotalFiles, expected.TotalBytes = max(expected.TotalFiles, c.Files), max(expected.TotalBytes, c.Bytes)
 	}
-	done := report(progress, func() Progress {
+	done := report(req.Progress, func() Progress {
 		p := Progress{Files: v.objects.Load(), Bytes: v.bytes.Load()}
 		p.TotalFiles, p.TotalBytes = max(p.Files, expected.TotalFiles), max(p.Bytes, expected.TotalBytes)
 		return p
 	})
 	defer done()
-	for _, c := range checkpoints {
+	for _, c := range req.Checkpoints {
 		if err := v.checkpoint(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	if req.Refs {
+		if err := v.refs(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -65,8 +92,12 @@ func (s *Store) Verify(ctx context.Context, checkpoints []Checkpoint, progress f
 }
 
 type verifier struct {
-	s      *Store
-	seen   map[ID]*objectState
+	s    *Store
+	seen map[ID]*objectState
+	// below has, of each tree that was walked, what is damaged in it and under it.
+	below map[ID][]ID
+	// metas are the pairs of note and tree that were checked.
+	metas  map[[2]ID]bool
 	report *VerifyReport
 
 	objects, bytes atomic.Int64
@@ -74,33 +105,38 @@ type verifier struct {
 
 // objectState is what is known of an object: sound, or which damage it is.
 type objectState struct {
-	// below says that something under this tree is damaged, which other
-	// checkpoints that hold the tree share.
-	below  []ID
+	typ    odb.Type
 	damage int
 	err    error
 }
 
 func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
-	var hit []ID
-	for _, root := range []struct {
-		id   ID
-		path string
-	}{{c.Tag, "tag"}, {c.Commit, "commit"}, {c.MetaID, "meta note"}} {
-		if !root.id.IsZero() {
-			v.one(root.id, root.path)
-			if v.seen[root.id].err != nil {
-				hit = append(hit, root.id)
-			}
-		}
+	v.one(c.Commit, "commit")
+	if v.one(c.Tree, ""); v.seen[c.Tree].err == nil && v.seen[c.Tree].typ != odb.Tree {
+		v.spoil(c.Commit, "commit", &odb.TypeError{ID: c.Tree, Got: v.seen[c.Tree].typ, Want: odb.Tree})
 	}
-	bad, err := v.tree(ctx, c.Tree, "")
+	hit, err := v.tree(ctx, c.Tree, "")
 	if err != nil {
 		return err
 	}
-	hit = append(hit, bad...)
+	if !c.MetaID.IsZero() {
+		v.meta(c, len(hit) == 0)
+	}
+	for _, root := range []struct {
+		id   ID
+		path string
+	}{{c.Tag, "tag"}, {c.Commit, "commit"}, {c.MetaID, metaPath}} {
+		if root.id.IsZero() {
+			continue
+		}
+		if v.one(root.id, root.path); v.seen[root.id].err != nil {
+			hit = append(hit, root.id)
+		}
+	}
+	hit = slices.Clone(hit)
 	slices.SortFunc(hit, func(a, b ID) int { return strings.Compare(string(a[:]), string(b[:])) })
-	for _, id := range slices.Compact(hit) {
+	hit = slices.Compact(hit)
+	for _, id := range hit {
 		d := &v.report.Damage[v.seen[id].damage]
 		d.Versions = append(d.Versions, c.Version)
 	}
@@ -110,42 +146,89 @@ func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
 	return nil
 }
 
+// meta verifies the note beside a tree. A note that doesn't fit this tree may fit
+// another, and counts as damaged all the same: no tree was recorded with it.
+func (v *verifier) meta(c Checkpoint, whole bool) {
+	v.one(c.MetaID, metaPath)
+	key := [2]ID{c.MetaID, c.Tree}
+	if v.metas[key] || v.seen[c.MetaID].err != nil {
+		return
+	}
+	v.metas[key] = true
+	m, err := v.s.Meta(c)
+	if err == nil && whole {
+		err = v.s.checkEmptyDirs(c, &m)
+	}
+	if err != nil {
+		v.spoil(c.MetaID, metaPath, err)
+	}
+}
+
 // tree verifies a tree and all below it, and returns what is damaged there.
 func (v *verifier) tree(ctx context.Context, id ID, path string) ([]ID, error) {
-	if st := v.seen[id]; st != nil {
-		return st.below, nil
+	if bad, done := v.below[id]; done {
+		return bad, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	v.one(id, path)
-	st := v.seen[id]
-	if st.err != nil {
-		st.below = []ID{id}
-		return st.below, nil
+	var bad []ID
+	if st := v.seen[id]; st.err != nil {
+		bad = []ID{id}
+	} else if st.typ == odb.Tree {
+		var err error
+		if bad, err = v.entries(ctx, id, path); err != nil {
+			return nil, err
+		}
 	}
-	list, err := v.s.db.ReadTree(id)
+	v.below[id] = bad
+	return bad, nil
+}
+
+func (v *verifier) entries(ctx context.Context, id ID, path string) (bad []ID, err error) {
+	list, err := v.s.readForm(id, path)
 	if err != nil {
-		st.err = err
-		v.damaged(id, path, st)
-		st.below = []ID{id}
-		return st.below, nil
+		v.spoil(id, path, err)
+		return []ID{id}, nil
 	}
 	if err := v.blobs(ctx, list, path); err != nil {
 		return nil, err
 	}
 	for _, e := range list {
-		if e.Mode == scan.ModeDir {
-			bad, err := v.tree(ctx, e.ID, joinPath(path, e.Name))
+		at := joinPath(path, e.Name)
+		v.one(e.ID, at)
+		switch err := v.misused(e); {
+		case err != nil:
+			v.spoil(id, path, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", e.Name, err)})
+			bad = append(bad, id)
+		case e.Mode == scan.ModeDir:
+			below, err := v.tree(ctx, e.ID, at)
 			if err != nil {
 				return nil, err
 			}
-			st.below = append(st.below, bad...)
-		} else if v.seen[e.ID].err != nil {
-			st.below = append(st.below, e.ID)
+			bad = append(bad, below...)
+		case v.seen[e.ID].err != nil:
+			bad = append(bad, e.ID)
 		}
 	}
-	return st.below, nil
+	return bad, nil
+}
+
+// misused says that an object which is sound can't be what the entry makes of it.
+func (v *verifier) misused(e odb.TreeEntry) error {
+	st := v.seen[e.ID]
+	if st.err != nil {
+		return nil
+	}
+	if want := objectType(e.Mode); st.typ != want {
+		return &odb.TypeError{ID: e.ID, Got: st.typ, Want: want}
+	}
+	if e.Mode == scan.ModeSymlink {
+		_, err := v.s.linkDest(e.ID)
+		return err
+	}
+	return nil
 }
 
 // blobs verifies the files of one directory, in parallel.
@@ -186,8 +269,8 @@ func (v *verifier) one(id ID, path string) {
 }
 
 func (v *verifier) read(id ID, st *objectState) {
-	_, size, err := v.s.db.Stream(id, io.Discard)
-	st.err = err
+	typ, size, err := v.s.db.Stream(id, io.Discard)
+	st.typ, st.err = typ, err
 	v.objects.Add(1)
 	v.bytes.Add(size)
 }
@@ -199,36 +282,15 @@ func (v *verifier) note(id ID, path string, st *objectState) {
 	}
 }
 
+// spoil adds what is wrong with an object whose bytes are right.
+func (v *verifier) spoil(id ID, path string, err error) {
+	if st := v.seen[id]; st.err == nil {
+		st.err = err
+		v.damaged(id, path, st)
+	}
+}
+
 func (v *verifier) damaged(id ID, path string, st *objectState) {
 	st.damage = len(v.report.Damage)
 	v.report.Damage = append(v.report.Damage, Damage{Object: id, Path: path, Err: st.err})
-}
-
-// Damaged lists what keeps the store from being read at all levels above the
-// checkpoints: refs that hold no object's name, tags whose objects are broken.
-func (s *Store) Damaged(ctx context.Context) []Damage {
-	var found []Damage
-	refs, err := s.refs.List("refs/")
-	if err != nil {
-		found = append(found, Damage{Err: err})
-	}
-	for _, r := range refs {
-		if ctx.Err() != nil {
-			break
-		}
-		version := strings.TrimPrefix(r.Name, tagPrefix)
-		if version == r.Name {
-			version = ""
-		}
-		_, err := s.load(version, r.ID)
-		if err == nil || errors.Is(err, errNotCheckpoint) {
-			continue
-		}
-		d := Damage{Object: r.ID, Path: r.Name, Err: fmt.Errorf("%s: %w", r.Name, err)}
-		if version != "" {
-			d.Versions = []string{version}
-		}
-		found = append(found, d)
-	}
-	return found
 }

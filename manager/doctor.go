@@ -36,6 +36,9 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 	if d.SweptBytes, err = s.Sweep(); err != nil {
 		return nil, err
 	}
+	if err := d.repair(ctx, s); err != nil {
+		return nil, err
+	}
 	for _, damage := range s.Damaged(ctx) {
 		hint := "run `git evoseal-rollback verify --all` to see which checkpoints are whole"
 		d.add(Fatal, "damaged", damage.Err.Error(), hint)
@@ -52,6 +55,25 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 			"if no git process is at work in the store, remove the file")
 	}
 	return d, m.examineTarget(ctx, s, d)
+}
+
+// repair sets refs back that can't be read.
+func (d *Diagnosis) repair(ctx context.Context, s *gitstore.Store) error {
+	repairs, err := s.RepairRefs(ctx)
+	for _, r := range repairs {
+		switch kept := ""; {
+		case r.To.IsZero():
+			d.add(Fatal, "broken-ref", fmt.Sprintf("%s can't be read, nor can any value that it had before: %v", r.Name, r.Why),
+				"delete the ref with `git update-ref -d` in the store to begin it anew")
+		default:
+			if r.Kept != "" {
+				kept = "; what it named is kept as " + r.Kept
+			}
+			d.add(Warning, "broken-ref", fmt.Sprintf("%s could not be read: %v", r.Name, r.Why),
+				fmt.Sprintf("it was set back to %s, the newest value that can be read%s", r.To, kept))
+		}
+	}
+	return err
 }
 
 func (d *Diagnosis) add(severity Severity, code, message, hint string) {

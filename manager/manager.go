@@ -2,13 +2,13 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 	"sync"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/safety"
 	"github.com/hashicorp/go-hclog"
 )
@@ -37,6 +37,14 @@ type Options struct {
 	Workers int
 	// LockTimeout is how long to wait for other processes; zero is five seconds.
 	LockTimeout time.Duration
+	// Authorizer decides who may do what in place of the store's tokens; nil
+	// leaves it to them.
+	Authorizer auth.Authorizer
+	// Triggers are custom ones, by the names that they have in the policy.
+	Triggers map[string]CustomTrigger
+	// Sleep waits before a token is looked at after many wrong ones; nil is a
+	// timer.
+	Sleep func(context.Context, time.Duration) error
 }
 
 // Manager does the work for one project.
@@ -45,8 +53,10 @@ type Manager struct {
 	log     hclog.Logger
 	project *gitstore.Project
 
-	mu    sync.Mutex
-	store *gitstore.Store
+	mu     sync.Mutex
+	store  *gitstore.Store
+	rules  *rules
+	events *events
 }
 
 // New finds the project that dir lies in. It makes nothing.
@@ -55,17 +65,19 @@ func New(_ context.Context, dir string, opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, log: opts.Logger, project: p}
+	m := &Manager{opts: opts, log: opts.Logger, project: p, events: newEvents()}
 	if m.log == nil {
 		m.log = hclog.NewNullLogger()
 	}
 	return m, nil
 }
 
-// Close releases the store's files.
+// Close delivers the events that wait, within the limits of their sinks, and
+// releases the store's files.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.events.close()
 	if m.store == nil {
 		return nil
 	}
@@ -134,30 +146,4 @@ func (m *Manager) actor() string {
 		return u.Username
 	}
 	return "unknown"
-}
-
-// CheckpointRequest says what to record; see [gitstore.RecordRequest].
-type CheckpointRequest = gitstore.RecordRequest
-
-// CheckpointResult is what was recorded, and how long that took.
-type CheckpointResult struct {
-	gitstore.Recorded
-	Duration time.Duration
-}
-
-// Checkpoint records the project, and makes the store if there is none.
-func (m *Manager) Checkpoint(ctx context.Context, req CheckpointRequest) (*CheckpointResult, error) {
-	start := time.Now()
-	s, err := m.Store(ctx)
-	if errors.Is(err, gitstore.ErrNoStore) {
-		s, err = m.Init(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.Record(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	return &CheckpointResult{Recorded: rec, Duration: time.Since(start)}, nil
 }

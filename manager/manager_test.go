@@ -41,7 +41,7 @@ func TestRollbackAndUndo(t *testing.T) {
 		t.Errorf("a is %q", got)
 	}
 	for _, want := range []string{"v1", "v2", "v1"} {
-		u, err := m.Undo(ctx, "")
+		u, err := m.Undo(ctx, UndoRequest{})
 		w.must(err)
 		if u.Version != want || len(u.Edited) != 0 {
 			t.Errorf("undo gives %s (%v), want %s", u.Version, u.Edited, want)
@@ -152,7 +152,7 @@ func TestTargetThatWasEditedIsReplacedAndKept(t *testing.T) {
 	if got := w.target("a"); got != "one" {
 		t.Errorf("a is %q", got)
 	}
-	u, err := m.Undo(ctx, "")
+	u, err := m.Undo(ctx, UndoRequest{})
 	w.must(err)
 	if got := w.target("mine"); got != "mine" || len(u.Edited) != 2 {
 		t.Errorf("undo gives %q, %v", got, u.Edited)
@@ -210,7 +210,7 @@ func TestCopies(t *testing.T) {
 			t.Errorf("git status: %s", out)
 		}
 	}
-	_, err = m.Undo(ctx, "")
+	_, err = m.Undo(ctx, UndoRequest{})
 	w.must(err)
 }
 
@@ -253,7 +253,7 @@ func TestRollbackToTheSameKeepsUndo(t *testing.T) {
 			t.Errorf("%s: %+v", v, r.Record)
 		}
 	}
-	u, err := m.Undo(ctx, "")
+	u, err := m.Undo(ctx, UndoRequest{})
 	w.must(err)
 	if u.Version != "v1" || !u.HasPrevious {
 		t.Errorf("undo after a repeated rollback: %+v", u)
@@ -264,7 +264,7 @@ func TestUndoWithoutPrevious(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(Options{})
 	w.checkpoint(m, "v1")
-	if _, err := m.Undo(context.Background(), ""); !errors.Is(err, safety.ErrNoPrevious) {
+	if _, err := m.Undo(context.Background(), UndoRequest{}); !errors.Is(err, safety.ErrNoPrevious) {
 		t.Errorf("%v", err)
 	}
 }

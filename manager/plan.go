@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/safety"
 )
 
@@ -22,8 +24,14 @@ type RollbackRequest struct {
 	// did not make. What it held is kept beside it.
 	Adopt  bool
 	Reason string
-	// Force goes on where a plan has warnings that would stop it.
+	// Force goes on where a check or a limit would stop it. It takes a right of its
+	// own where tokens are required.
 	Force bool
+	// Token is needed where the policy requires one.
+	Token auth.Secret
+	// Trigger names what asks, where that isn't a person. Automatic rollbacks are
+	// limited by the policy's attempts.
+	Trigger string
 	// Branch also carries the checkpoint into the project's repository, as a
 	// new branch of this name.
 	Branch string
@@ -102,22 +110,51 @@ func (e *BlockedError) Is(target error) bool { return target == ErrBlocked }
 
 // Plan makes all of a rollback's checks and changes nothing. An error means
 // that the rollback can't be done at all; what might stop it, or is worth
-// knowing, is in the plan's Findings.
+// knowing, is in the plan's Findings. A wrong token leaves a record here as well:
+// else tokens could be tried out in silence.
 func (m *Manager) Plan(ctx context.Context, req RollbackRequest) (*Plan, error) {
 	s, err := m.Store(ctx)
 	if err != nil {
 		return nil, err
 	}
-	plan, decision, err := m.plan(ctx, s, req)
+	rules, err := m.inForce(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.mayPlan(ctx, s, req); err != nil {
+		return nil, err
+	}
+	plan, decision, err := m.plan(ctx, s, rules, req, circumstances{})
 	if decision.Target != nil {
 		decision.Target.Close()
 	}
 	return plan, err
 }
 
+func (m *Manager) mayPlan(ctx context.Context, s *gitstore.Store, req RollbackRequest) error {
+	start := time.Now()
+	rec := m.newRecord(ActionRollback, req.Version, req.Reason)
+	actions := []auth.Action{auth.Rollback}
+	if req.Force {
+		actions = append(actions, auth.Force)
+	}
+	for _, action := range actions {
+		err := m.authorize(ctx, s, action, req.Token, rec)
+		if err == nil {
+			continue
+		}
+		if auth.Code(rec.Denial).Wrong() {
+			rec.Outcome, rec.Error = Denied, err.Error()
+			err = errRecord(err, m.save(ctx, s, rec, gitstore.ID{}, start))
+		}
+		return err
+	}
+	return nil
+}
+
 // plan also returns the open target. Both results hold what is known even when
 // there is an error.
-func (m *Manager) plan(ctx context.Context, s *gitstore.Store, req RollbackRequest) (*Plan, safety.Decision, error) {
+func (m *Manager) plan(ctx context.Context, s *gitstore.Store, rules *rules, req RollbackRequest, how circumstances) (*Plan, safety.Decision, error) {
 	p := &Plan{FreeBytes: -1, Paths: req.Paths}
 	c, err := s.Resolve(ctx, req.Version)
 	if err != nil {
@@ -141,7 +178,13 @@ func (m *Manager) plan(ctx context.Context, s *gitstore.Store, req RollbackReque
 	}
 	m.lookAtTarget(s, p, decision.Target)
 	p.lookAtCheckpoint()
-	return p, decision, nil
+	if err := m.lookAtHistory(ctx, s, p, rules); err != nil {
+		return p, decision, err
+	}
+	if !how.admitted {
+		err = m.lookAtAttempts(ctx, s, p, rules, req.Trigger != "")
+	}
+	return p, decision, err
 }
 
 func (p *Plan) add(severity Severity, code, message, hint string) {
@@ -175,51 +218,4 @@ func (m *Manager) configuredTarget() string {
 		path = filepath.Join(m.project.Root, path)
 	}
 	return path
-}
-
-// lookAtTarget finds out what the target holds and whether there is room.
-func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
-	p.NeedBytes = p.Checkpoint.Bytes
-	if dir, err := t.Open(); err == nil {
-		defer dir.Close()
-		if slot, err := s.SlotOf(dir); err == nil && slot != nil {
-			p.FromVersion, p.FromCommit = slot.Version, slot.Commit
-			if slot.Commit == p.Checkpoint.Commit && len(slot.Paths) == 0 && len(p.Paths) == 0 {
-				p.same = true
-				p.add(Warning, "same", fmt.Sprintf("the target already holds %s", p.Checkpoint.Version), "")
-			}
-		}
-		if free, err := safety.FreeSpace(dir); err == nil {
-			p.FreeBytes = int64(free)
-		}
-	} else if root, err := os.Open(m.project.Root); err == nil {
-		defer root.Close()
-		if free, err := safety.FreeSpace(root); err == nil {
-			p.FreeBytes = int64(free)
-		}
-	}
-	// A file takes whole blocks; what is needed for those is a guess.
-	const slack = 2048
-	need := p.NeedBytes + slack*p.Checkpoint.Files
-	if p.FreeBytes >= 0 && len(p.Paths) == 0 && p.FreeBytes < need {
-		p.add(Blocking, "space", fmt.Sprintf("the rollback takes about %d bytes and the disk has %d left", need, p.FreeBytes),
-			"make room, name a --target on another disk, or try all the same with --force")
-	}
-}
-
-// lookAtCheckpoint warns of what the checkpoint can't bring back.
-func (p *Plan) lookAtCheckpoint() {
-	if p.Checkpoint.Partial {
-		unread := 0
-		for _, skipped := range p.Meta.Skipped {
-			if skipped.Unread {
-				unread++
-			}
-		}
-		p.add(Warning, "partial", fmt.Sprintf("%s is partial: %d path(s) could not be read when it was recorded", p.Checkpoint.Version, unread),
-			"`show` lists them; they are missing from the target, not deleted")
-	}
-	if len(p.Meta.Nested) > 0 {
-		p.add(Warning, "nested", fmt.Sprintf("%d nested repositories come back as plain files, without their history", len(p.Meta.Nested)), "")
-	}
 }

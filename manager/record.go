@@ -1,15 +1,11 @@
 package manager
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -27,6 +23,9 @@ const (
 	// Denied ones lacked authority, Refused ones were unsafe or impossible.
 	Denied  Outcome = "denied"
 	Refused Outcome = "refused"
+	// Started opens a chain of several steps; another record of the chain closes
+	// it, unless the process died.
+	Started Outcome = "started"
 )
 
 // Action is what a record is about.
@@ -36,6 +35,19 @@ type Action string
 const (
 	ActionRollback Action = "rollback"
 	ActionUndo     Action = "undo"
+	// ActionCascade opens and closes a chain; its steps are rollbacks.
+	ActionCascade Action = "cascade"
+	// ActionEmergency is the rollback of an emergency, and opens an incident, which
+	// ActionClose ends. ActionDrill rehearses one.
+	ActionEmergency Action = "emergency"
+	ActionClose     Action = "emergency-close"
+	ActionDrill     Action = "drill"
+	// ActionJudge, ActionConfigure, ActionTokens and ActionArchive are recorded
+	// when they are denied; the policy's log and the verdicts tell the rest.
+	ActionJudge     Action = "judge"
+	ActionConfigure Action = "configure"
+	ActionTokens    Action = "tokens"
+	ActionArchive   Action = "archive"
 )
 
 // Record is one entry of the history: what was asked, by whom, what was decided
@@ -46,13 +58,17 @@ type Record struct {
 	Time   time.Time `json:"time"`
 	Action Action    `json:"action"`
 	// Version is what was asked for, FromVersion what the target held before.
-	Version     string  `json:"version"`
-	FromVersion string  `json:"from_version,omitempty"`
-	Actor       string  `json:"actor"`
-	Role        string  `json:"role,omitempty"`
-	Reason      string  `json:"reason,omitempty"`
-	Outcome     Outcome `json:"outcome"`
-	Error       string  `json:"error,omitempty"`
+	Version     string `json:"version"`
+	FromVersion string `json:"from_version,omitempty"`
+	Actor       string `json:"actor"`
+	Role        string `json:"role,omitempty"`
+	// AuthorizedBy is the label of the token that was shown, Denial the word for
+	// why it was not enough.
+	AuthorizedBy string  `json:"authorized_by,omitempty"`
+	Denial       string  `json:"denial,omitempty"`
+	Reason       string  `json:"reason,omitempty"`
+	Outcome      Outcome `json:"outcome"`
+	Error        string  `json:"error,omitempty"`
 	// Target is the directory that was used, TargetRequested the one that was
 	// asked for by a person or by configuration.
 	Target          string `json:"target,omitempty"`
@@ -60,39 +76,63 @@ type Record struct {
 	Fallback        bool   `json:"fallback,omitempty"`
 	// SafetyValidated says that Target passed all safety rules; Safety says so
 	// in words, or names the rule that refused.
-	SafetyValidated bool            `json:"safety_validated"`
-	Safety          string          `json:"safety,omitempty"`
-	Verified        bool            `json:"verified"`
-	Trigger         string          `json:"trigger,omitempty"`
-	Verdict         string          `json:"verdict,omitempty"`
-	Chain           string          `json:"chain,omitempty"`
-	Paths           []gitstore.Path `json:"paths,omitempty"`
-	Branch          string          `json:"branch,omitempty"`
-	Files           int64           `json:"files"`
-	Bytes           int64           `json:"bytes"`
-	// DurationMS is in milliseconds.
+	SafetyValidated bool   `json:"safety_validated"`
+	Safety          string `json:"safety,omitempty"`
+	Verified        bool   `json:"verified"`
+	// Trigger is what asked for an automatic rollback, Verdict the id of the
+	// verdict behind it. Chain joins the records of one cascade, of which Step
+	// counts the attempts; Incident those of one emergency.
+	Trigger  string `json:"trigger,omitempty"`
+	Verdict  string `json:"verdict,omitempty"`
+	Chain    string `json:"chain,omitempty"`
+	Step     int    `json:"step,omitempty"`
+	Incident string `json:"incident,omitempty"`
+	// Policy is the commit of the policy in force.
+	Policy string `json:"policy,omitempty"`
+	// Considered are the versions that were thought of, and why one was taken.
+	Considered []Considered    `json:"considered,omitempty"`
+	Paths      []gitstore.Path `json:"paths,omitempty"`
+	Branch     string          `json:"branch,omitempty"`
+	Files      int64           `json:"files"`
+	Bytes      int64           `json:"bytes"`
+	// DurationMS is in milliseconds, as is the processor time that the process
+	// used meanwhile; PeakMemory is the most that it ever took, in bytes.
 	DurationMS int64 `json:"duration_ms"`
+	CPUMS      int64 `json:"cpu_ms"`
+	PeakMemory int64 `json:"peak_memory_bytes"`
+
+	cpu time.Duration
+	// notVerified says that the target turned out not to be what was written.
+	notVerified bool
+}
+
+// End is when the request was done.
+func (r *Record) End() time.Time {
+	return r.Time.Add(time.Duration(r.DurationMS) * time.Millisecond)
 }
 
 const recordSchema = 1
 
 func (m *Manager) newRecord(action Action, version, reason string) *Record {
 	now := m.now()
-	var random [4]byte
-	for i := range random {
-		random[i] = byte(rand.Uint32())
-	}
+	cpu, _ := resources()
 	return &Record{
-		Schema: recordSchema,
-		ID:     now.Format("20060102T150405.000") + "-" + hex.EncodeToString(random[:]),
-		Time:   now, Action: action, Version: version, Actor: m.actor(), Reason: reason,
+		Schema: recordSchema, ID: newID(now),
+		Time: now, Action: action, Version: version, Actor: m.actor(), Reason: reason, cpu: cpu,
 	}
+}
+
+// newID names a record, verdict or chain; names sort by time.
+func newID(now time.Time) string {
+	return fmt.Sprintf("%s-%08x", now.UTC().Format("20060102T150405.000"), rand.Uint32())
 }
 
 // save appends the record to the history, as a note on the checkpoint that it is
 // about, or on the policy in force when there is no such checkpoint.
 func (m *Manager) save(ctx context.Context, s *gitstore.Store, r *Record, on gitstore.ID, start time.Time) error {
 	r.DurationMS = time.Since(start).Milliseconds()
+	cpu, peak := resources()
+	r.CPUMS, r.PeakMemory = (cpu - r.cpu).Milliseconds(), peak
 	if on.IsZero() {
 		var err error
 		if on, err = s.Genesis(); err != nil {
@@ -109,46 +149,6 @@ func (m *Manager) save(ctx context.Context, s *gitstore.Store, r *Record, on git
 		return fmt.Errorf("can't record in the history: %w", err)
 	}
 	return nil
-}
-
-// HistoryFilter says which records are wanted; the zero value is all.
-type HistoryFilter struct {
-	Version string
-	Outcome Outcome
-	// Limit is the greatest number of records, the newest ones; zero is no limit.
-	Limit int
-}
-
-// History returns the records, newest first. Lines of the notes that are no
-// records, such as those people add with git, are left out.
-func (m *Manager) History(ctx context.Context, f HistoryFilter) ([]Record, error) {
-	s, err := m.Store(ctx)
-	if err != nil {
-		return nil, err
-	}
-	notes, err := s.Notes(ctx, gitstore.History)
-	if err != nil {
-		return nil, err
-	}
-	var all []Record
-	for _, note := range notes {
-		for line := range bytes.Lines(note.Content) {
-			var r Record
-			if json.Unmarshal(line, &r) != nil || r.ID == "" {
-				continue
-			}
-			if (f.Version == "" || r.Version == f.Version) && (f.Outcome == "" || r.Outcome == f.Outcome) {
-				all = append(all, r)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b Record) int {
-		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.ID, a.ID))
-	})
-	if f.Limit > 0 && len(all) > f.Limit {
-		all = all[:f.Limit]
-	}
-	return all, nil
 }
 
 // errRecord joins what went wrong with what went wrong when that was recorded.

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/auth"
+	"github.com/evoseal/git-evoseal-rollback/manager/event"
+	"github.com/evoseal/git-evoseal-rollback/manager/policy"
 	"github.com/evoseal/git-evoseal-rollback/safety"
 )
 
@@ -30,36 +33,69 @@ type RollbackResult struct {
 // into it: something else changed it.
 var ErrNotVerified = errors.New("the target is not what was written")
 
-// Rollback brings a checkpoint back into the target: it checks, materialises
-// beside the target, swaps, verifies and records. The live project is only read.
+// Rollback brings a checkpoint back into the target: it authorises, checks,
+// materialises beside the target, swaps, verifies and records. The live project
+// is only read.
 //
-// A failure before the swap leaves the target as it was. What was refused or
-// failed is recorded as well; the error then still is that of the rollback.
+// A failure before the swap leaves the target as it was. What was denied, refused
+// or failed is recorded as well; the error then still is that of the rollback.
+// Errors match [auth.ErrDenied] and [ErrBlocked] besides those of the packages
+// below.
 func (m *Manager) Rollback(ctx context.Context, req RollbackRequest) (*RollbackResult, error) {
-	start := time.Now()
 	s, err := m.Store(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &rollback{m: m, s: s, req: req, rec: m.newRecord(ActionRollback, req.Version, req.Reason)}
-	err = r.run(ctx)
+	return m.rollback(ctx, s, req, circumstances{action: ActionRollback})
+}
+
+// circumstances are what a rollback is a part of.
+type circumstances struct {
+	action                   Action
+	chain, incident, verdict string
+	step                     int
+	// grant, unless it is nil, is whom an enclosing request was granted to; nobody
+	// is asked again.
+	grant *Record
+	// admitted says that the attempt was counted with an enclosing one, override
+	// that no limit holds, rehearse that all but the swap is to be done.
+	admitted, override, rehearse bool
+	considered                   []Considered
+}
+
+func (m *Manager) rollback(ctx context.Context, s *gitstore.Store, req RollbackRequest, how circumstances) (*RollbackResult, error) {
+	start := time.Now()
+	r := &rollback{m: m, s: s, req: req, how: how, rec: m.newRecord(how.action, req.Version, req.Reason)}
+	r.rec.Chain, r.rec.Incident, r.rec.Verdict, r.rec.Step = how.chain, how.incident, how.verdict, how.step
+	r.rec.Trigger, r.rec.Considered = req.Trigger, how.considered
+	err := r.run(ctx)
 	if err != nil {
 		r.rec.Outcome, r.rec.Error = outcomeOf(err), err.Error()
+		r.rec.notVerified = errors.Is(err, ErrNotVerified)
 	} else {
 		r.rec.Outcome = Completed
 	}
-	if saving := m.save(ctx, s, r.rec, r.out.Checkpoint.Commit, start); saving != nil {
+	on := r.out.Checkpoint.Commit
+	if r.rec.Outcome == Denied {
+		on = gitstore.ID{}
+	}
+	if saving := m.save(ctx, s, r.rec, on, start); saving != nil {
 		err = errRecord(err, saving)
 	}
 	r.out.Record = *r.rec
+	m.tell(ctx, s, r.rec)
 	return &r.out, err
 }
 
 // outcomeOf tells what was not to be from what went wrong.
 func outcomeOf(err error) Outcome {
+	if errors.Is(err, auth.ErrDenied) {
+		return Denied
+	}
 	for _, refusal := range []error{
 		safety.ErrUnsafe, gitstore.ErrNotFound, gitstore.ErrBusy, ErrBlocked, gitstore.ErrNoPath, gitstore.ErrBadPath,
 		gitstore.ErrBranchExists, gitstore.ErrNoRepository, gitstore.ErrForeignFormat, gitstore.ErrBadName, safety.ErrNoPrevious,
+		ErrNoCandidate, ErrDisabled, ErrPolicy,
 	} {
 		if errors.Is(err, refusal) {
 			return Refused
@@ -73,17 +109,28 @@ type rollback struct {
 	m   *Manager
 	s   *gitstore.Store
 	req RollbackRequest
+	how circumstances
 	rec *Record
 	out RollbackResult
+	// policy is the one in force when the rollback was authorised.
+	policy *policy.Policy
 }
 
 func (r *rollback) run(ctx context.Context) error {
-	unlock, err := r.s.LockTarget(ctx, "rollback "+r.req.Version)
+	rules, err := r.m.standingRules(r.s)
+	if err != nil {
+		return err
+	}
+	r.policy = rules.Policy
+	if err := r.authorize(ctx); err != nil {
+		return err
+	}
+	unlock, err := r.s.LockTarget(ctx, string(r.how.action)+" "+r.req.Version)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	plan, decision, err := r.m.plan(ctx, r.s, r.req)
+	plan, decision, err := r.m.plan(ctx, r.s, rules, r.req, r.how)
 	r.out.Checkpoint, r.out.Findings = plan.Checkpoint, plan.Findings
 	r.rec.take(plan, decision, err)
 	if err != nil {
@@ -94,7 +141,11 @@ func (r *rollback) run(ctx context.Context) error {
 	for _, f := range plan.Findings {
 		r.m.log.Debug("rollback", "finding", f.Code, "message", f.Message)
 	}
-	if err := plan.Err(r.req.Force); err != nil {
+	if err := plan.Err(r.req.Force || r.how.override); err != nil {
+		return err
+	}
+	// What can't be recorded isn't to be done, unless it is an emergency.
+	if err := r.s.CheckNotes(gitstore.History, plan.Checkpoint.Commit); err != nil && !r.how.override {
 		return err
 	}
 	if r.req.Branch != "" {
@@ -102,22 +153,43 @@ func (r *rollback) run(ctx context.Context) error {
 			return err
 		}
 	}
+	r.m.publish(ctx, r.s, event.RollbackInitiated, r.rec.Version, rollbackData(r.rec))
 	if err := r.m.tidy(r.s, target); err != nil {
 		return err
 	}
-	if !plan.same || !r.inPlace(ctx, target) {
-		if err := r.fill(ctx, target); err != nil {
-			return err
-		}
-		if err := r.verify(ctx, target); err != nil {
-			return err
-		}
+	if err := r.bring(ctx, plan, target); err != nil {
+		return err
 	}
-	if r.req.Branch != "" {
+	if r.req.Branch != "" && !r.how.rehearse {
 		r.out.Branch, err = r.s.WriteBranch(ctx, r.req.Branch, plan.Checkpoint)
 		r.rec.Branch = r.req.Branch
 	}
 	return err
+}
+
+// authorize asks for the rollback, and once more for overriding limits.
+func (r *rollback) authorize(ctx context.Context) error {
+	if g := r.how.grant; g != nil {
+		r.rec.Role, r.rec.AuthorizedBy, r.rec.Policy = g.Role, g.AuthorizedBy, g.Policy
+		return nil
+	}
+	if r.req.Force {
+		if err := r.m.authorize(ctx, r.s, auth.Force, r.req.Token, r.rec); err != nil {
+			return err
+		}
+	}
+	return r.m.authorize(ctx, r.s, auth.Rollback, r.req.Token, r.rec)
+}
+
+// bring fills the target, unless it holds the checkpoint already.
+func (r *rollback) bring(ctx context.Context, plan *Plan, target *safety.Target) error {
+	if plan.same && !r.how.rehearse && r.inPlace(ctx, target) {
+		return nil
+	}
+	if err := r.fill(ctx, target); err != nil || r.how.rehearse {
+		return err
+	}
+	return r.verify(ctx, target)
 }
 
 // take keeps what was decided.
@@ -172,10 +244,6 @@ func (r *rollback) inPlace(ctx context.Context, target *safety.Target) bool {
 
 // fill writes the checkpoint beside the target and puts it in its place.
 func (r *rollback) fill(ctx context.Context, target *safety.Target) error {
-	policy, err := r.s.Policy()
-	if err != nil {
-		return err
-	}
 	pending, err := target.Pending()
 	if err != nil {
 		return err
@@ -189,12 +257,15 @@ func (r *rollback) fill(ctx context.Context, target *safety.Target) error {
 	}
 	r.rec.Files, r.rec.Bytes = done.Files, done.Bytes
 	r.out.Copied, r.out.Inflated = done.Copied, done.Inflated
-	slot, err := r.s.LinkSlot(pending.Dir(), target.Path(), r.out.Checkpoint, done, policy.Bool("target", "gitFile", true))
+	if r.how.rehearse {
+		return nil
+	}
+	slot, err := r.s.LinkSlot(pending.Dir(), target.Path(), r.out.Checkpoint, done, r.policy.GitFile)
 	if err != nil {
 		return err
 	}
 	err = pending.Commit(safety.CommitOptions{
-		KeepPrevious: policy.Bool("rollback", "keepPrevious", true), Mode: fs.FileMode(done.RootPerm),
+		KeepPrevious: r.policy.KeepPrevious, Mode: fs.FileMode(done.RootPerm),
 	})
 	if errors.Is(err, safety.ErrLeftovers) {
 		r.m.log.Warn("the rollback is done, but what it replaced could not be put away", "error", err)
@@ -235,87 +306,4 @@ func (m *Manager) verifySlot(ctx context.Context, s *gitstore.Store, dir *os.Fil
 	}
 	rec.Verified = true
 	return nil
-}
-
-// UndoResult is what Undo did.
-type UndoResult struct {
-	Record Record
-	// Version is what the target holds now.
-	Version string
-	// Edited are paths of it that were changed since they were written.
-	Edited []gitstore.Difference
-	// HasPrevious says that another Undo has something to go back to.
-	HasPrevious bool
-}
-
-// Undo exchanges the target with the one before it, so that calling it again
-// brings the first back.
-func (m *Manager) Undo(ctx context.Context, reason string) (*UndoResult, error) {
-	start := time.Now()
-	s, err := m.Store(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := &UndoResult{}
-	rec := m.newRecord(ActionUndo, "", reason)
-	on, err := m.undo(ctx, s, rec, out)
-	if err != nil {
-		rec.Outcome, rec.Error = outcomeOf(err), err.Error()
-	} else {
-		rec.Outcome = Completed
-	}
-	if saving := m.save(ctx, s, rec, on, start); saving != nil {
-		err = errRecord(err, saving)
-	}
-	out.Record = *rec
-	return out, err
-}
-
-func (m *Manager) undo(ctx context.Context, s *gitstore.Store, rec *Record, out *UndoResult) (on gitstore.ID, err error) {
-	unlock, err := s.LockTarget(ctx, "undo")
-	if err != nil {
-		return on, err
-	}
-	defer unlock()
-	// The exchange loses nothing, whoever made what lies there.
-	decision, err := m.choose(s, RollbackRequest{Adopt: true})
-	rec.take(&Plan{Target: decision.Used, Requested: decision.Requested, Fallback: decision.Fallback, SafetyValidated: decision.Validated}, decision, err)
-	if err != nil {
-		return on, err
-	}
-	target := decision.Target
-	defer target.Close()
-	if err := m.tidy(s, target); err != nil {
-		return on, err
-	}
-	if now, err := target.Open(); err == nil {
-		if slot, err := s.SlotOf(now); err == nil && slot != nil {
-			rec.FromVersion = slot.Version
-		}
-		now.Close()
-	}
-	if err := target.SwapPrevious(); err != nil {
-		return on, err
-	}
-	out.HasPrevious, _ = target.HasPrevious()
-	if err := s.MendSlots(slotPaths(target)...); err != nil {
-		return on, err
-	}
-	dir, err := target.Open()
-	if err != nil {
-		return on, err
-	}
-	defer dir.Close()
-	slot, err := s.SlotOf(dir)
-	if err != nil || slot == nil {
-		return on, err
-	}
-	rec.Version, out.Version = slot.Version, slot.Version
-	if out.Edited, err = s.CheckSlot(ctx, dir, slot, false); err != nil {
-		// The exchange is done; only what git would say of the tree is unknown.
-		m.log.Warn("the target can't be compared with what was written into it", "error", err)
-		return slot.Commit, nil
-	}
-	rec.Verified = len(out.Edited) == 0
-	return slot.Commit, nil
 }

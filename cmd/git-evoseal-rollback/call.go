@@ -16,6 +16,7 @@ import (
 // process is all that a run knows of the process it is in, so that tests can
 // run a command without being one.
 type process struct {
+	stdin                io.Reader
 	stdout, stderr       io.Writer
 	stdoutTTY, stderrTTY bool
 	// width is the terminal's, in columns; 0 when stdout is none.

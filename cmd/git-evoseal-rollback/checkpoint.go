@@ -10,7 +10,7 @@ import (
 )
 
 type checkpointOptions struct {
-	message, reason, parent             string
+	message, reason, parent, metrics    string
 	includeIgnored, allowPartial, force bool
 }
 
@@ -18,6 +18,7 @@ func (o *checkpointOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.message, "message", "m", "", "say what the checkpoint holds, in `text`")
 	fs.StringVar(&o.reason, "reason", "", "say why it is made, in `text`")
 	fs.StringVar(&o.parent, "parent", "", "make it a child of `version`, not of the newest checkpoint")
+	fs.StringVar(&o.metrics, "metrics", "", "keep the metrics of `file` with it, for a later verdict; - is standard input")
 	fs.BoolVar(&o.includeIgnored, "include-ignored", false, "also record what .gitignore and its like leave out")
 	fs.BoolVar(&o.allowPartial, "allow-partial", false, "record without the paths that can't be read, and mark it partial")
 	fs.BoolVar(&o.force, "force", false, "take a name that exists; the old checkpoint stays reachable by its commit")
@@ -28,6 +29,11 @@ func (o *checkpointOptions) run(ctx context.Context, c *call) error {
 		// A script whose variable is empty didn't mean "make up a name".
 		return &usageError{msg: "the version's name is empty", hint: "leave it out to have a name made from the time", cmd: c.cmd}
 	}
+	// Read first: a file that can't be read must not leave a checkpoint without it.
+	metrics, err := c.readMetrics(o.metrics)
+	if err != nil {
+		return err
+	}
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err
@@ -36,7 +42,7 @@ func (o *checkpointOptions) run(ctx context.Context, c *call) error {
 	tell, done := c.progress("recording")
 	res, err := m.Checkpoint(ctx, manager.CheckpointRequest{
 		Version: c.version(""), Message: o.message, Reason: o.reason, Parent: o.parent,
-		IncludeIgnored: o.includeIgnored, AllowPartial: o.allowPartial, Force: o.force, Progress: tell,
+		IncludeIgnored: o.includeIgnored, AllowPartial: o.allowPartial, Force: o.force, Progress: tell, Metrics: metrics,
 	})
 	done()
 	if err != nil {

@@ -77,18 +77,16 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 	if c.help || top.NArg() == 0 {
 		return c.overview()
 	}
-	table := commands()
-	name := top.Arg(0)
-	at := slices.IndexFunc(table, func(cmd *command) bool { return cmd.name == name })
-	if at < 0 {
-		return unknownCommand(name, table)
+	cmd, rest, err := find(commands(), top.Args())
+	if err != nil {
+		return err
 	}
-	c.cmd = table[at]
+	c.cmd = cmd
 	r := c.cmd.new()
-	fs := newFlagSet(name)
+	fs := newFlagSet(c.cmd.name)
 	r.addFlags(fs)
 	c.addFlags(fs)
-	if err := fs.Parse(top.Args()[1:]); err != nil {
+	if err := fs.Parse(rest); err != nil {
 		return parseError(err, c.cmd, fs)
 	}
 	if c.help {
@@ -101,6 +99,41 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 		return err
 	}
 	return r.run(ctx, c)
+}
+
+// find takes the command's name, of one or two words, off the arguments.
+func find(table []*command, args []string) (*command, []string, error) {
+	named := func(name string) *command {
+		if at := slices.IndexFunc(table, func(cmd *command) bool { return cmd.name == name }); at >= 0 {
+			return table[at]
+		}
+		return nil
+	}
+	if len(args) > 1 {
+		if cmd := named(args[0] + " " + args[1]); cmd != nil {
+			return cmd, args[2:], nil
+		}
+	}
+	if cmd := named(args[0]); cmd != nil {
+		return cmd, args[1:], nil
+	}
+	var below []string
+	for _, cmd := range table {
+		if word, ok := strings.CutPrefix(cmd.name, args[0]+" "); ok {
+			below = append(below, word)
+		}
+	}
+	if len(below) == 0 {
+		return nil, nil, unknownCommand(args[0], table)
+	}
+	hint := "take one of: " + strings.Join(below, ", ") + "; each explains itself with -h"
+	if len(args) == 1 || strings.HasPrefix(args[1], "-") {
+		return nil, nil, &usageError{msg: args[0] + " needs to be told what to do", hint: hint}
+	}
+	if near := nearest(args[1], below); near != "" {
+		hint = "did you mean `git evoseal-rollback " + args[0] + " " + near + "`?"
+	}
+	return nil, nil, &usageError{msg: fmt.Sprintf("there is no command %q", args[0]+" "+args[1]), hint: hint}
 }
 
 func beforeDash(args []string) []string {
@@ -118,8 +151,25 @@ func newFlagSet(name string) *pflag.FlagSet {
 	return fs
 }
 
+// namesThings are the flags whose value names something. A script whose variable
+// is empty didn't mean the default.
+var namesThings = []string{"target", "branch", "to", "baseline", "parent", "token-file", "metrics", "tests", "since-head", "version"}
+
+func (c *call) emptyFlag(fs *pflag.FlagSet) error {
+	var err error
+	fs.Visit(func(f *pflag.Flag) {
+		if slices.Contains(namesThings, f.Name) && (f.Value.String() == "" || f.Value.String() == "[]") {
+			err = &usageError{msg: "--" + f.Name + " is empty", hint: "leave it out, or name something", cmd: c.cmd}
+		}
+	})
+	return err
+}
+
 // takeArgs checks the number of positional arguments.
 func (c *call) takeArgs(fs *pflag.FlagSet) error {
+	if err := c.emptyFlag(fs); err != nil {
+		return err
+	}
 	c.args = fs.Args()
 	if at := fs.ArgsLenAtDash(); at >= 0 {
 		c.args, c.paths = fs.Args()[:at], fs.Args()[at:]
@@ -135,7 +185,13 @@ func (c *call) takeArgs(fs *pflag.FlagSet) error {
 		return &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd,
 			hint: "put paths after `--`: " + c.command(c.cmd.name+" "+shellJoin(c.args[:c.cmd.most])+" -- "+shellJoin(c.args[c.cmd.most:]))}
 	case c.cmd.most >= 0 && n > c.cmd.most:
-		return &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd}
+		u := &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd}
+		if words, _ := secondWords(c.cmd.name); n == 1 {
+			if near := nearest(c.args[0], words); near != "" {
+				u.hint = "did you mean `git evoseal-rollback " + c.cmd.name + " " + near + "`?"
+			}
+		}
+		return u
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 func testProcess(env map[string]string) (p *process, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
 	return &process{
-		stdout: stdout, stderr: stderr, getenv: func(k string) string { return env[k] },
+		stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, getenv: func(k string) string { return env[k] },
 		chdir: func(dir string) error { return &os.PathError{Op: "chdir", Path: dir, Err: unix.ENOENT} },
 		getwd: os.Getwd, now: time.Now, width: func() int { return 0 },
 	}, stdout, stderr
@@ -40,7 +40,13 @@ func TestCommandLines(t *testing.T) {
 		{"version extra", exitUsage, "", "error: unexpected argument \"extra\"\nhint: `git evoseal-rollback version -h` explains\n"},
 		{"version -- extra", exitUsage, "", "error: unexpected argument"},
 		{"verison", exitUsage, "", "error: there is no command \"verison\"\nhint: did you mean `git evoseal-rollback version`?\n"},
-		{"stat", exitUsage, "", "error: there is no command \"stat\"\nhint: did you mean `git evoseal-rollback status`?\n"},
+		{"stat", exitUsage, "", "error: there is no command \"stat\"\nhint: did you mean `git evoseal-rollback stats`?\n"},
+		{"rollback v1 --target=", exitUsage, "", "error: --target is empty\nhint: leave it out, or name something\n"},
+		{"policy", exitUsage, "", "error: policy needs to be told what to do\nhint: take one of: get, set, edit, log, import; "},
+		{"policy gte", exitUsage, "", "error: there is no command \"policy gte\"\nhint: did you mean `git evoseal-rollback policy get`?\n"},
+		{"history verfy", exitUsage, "", "error: unexpected argument \"verfy\"\nhint: did you mean `git evoseal-rollback history verify`?\n"},
+		{"token issue --role king", exitUsage, "", "error: --role takes operator, emergency or admin, not \"king\"\n"},
+		{"policy get threshold", exitDone, "0.05\n", ""},
 		{"zzzzzz", exitUsage, "", "error: there is no command \"zzzzzz\"\nhint: `git evoseal-rollback -h` lists the commands\n"},
 		{"--jsn version", exitUsage, "", "error: there is no flag --jsn\nhint: did you mean `--json`?\n"},
 		{"version --jsn", exitUsage, "", "error: there is no flag --jsn\nhint: did you mean `--json`?\n"},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/policy"
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 )
@@ -92,10 +94,59 @@ func visible() []*command {
 	return out
 }
 
-func names() string {
+// firstWords are the words that a command line may begin with.
+func firstWords() []string {
 	var out []string
 	for _, cmd := range visible() {
-		out = append(out, cmd.name)
+		if word, _, _ := strings.Cut(cmd.name, " "); !slices.Contains(out, word) {
+			out = append(out, word)
+		}
 	}
-	return strings.Join(out, " ")
+	return out
+}
+
+// secondWords are those that may follow a first word, with what each does.
+func secondWords(first string) (words, shorts []string) {
+	for _, cmd := range visible() {
+		if word, ok := strings.CutPrefix(cmd.name, first+" "); ok {
+			words, shorts = append(words, word), append(shorts, cmd.short)
+		}
+	}
+	return words, shorts
+}
+
+// shortOf says what a first word is for.
+func shortOf(first string) string {
+	for _, cmd := range visible() {
+		if cmd.name == first {
+			return cmd.short
+		}
+	}
+	words, _ := secondWords(first)
+	return strings.Join(words, ", ")
+}
+
+// byFirstWord are the commands that begin with a word, the one that is nothing but
+// the word first; nil where there is no such one.
+func byFirstWord(first string) (alone *command, longer []*command) {
+	for _, cmd := range visible() {
+		switch {
+		case cmd.name == first:
+			alone = cmd
+		case strings.HasPrefix(cmd.name, first+" "):
+			longer = append(longer, cmd)
+		}
+	}
+	return alone, longer
+}
+
+// keyWords are the policy's keys that stand for themselves.
+func keyWords() string {
+	var words []string
+	for _, k := range policy.Keys() {
+		if !strings.Contains(k.Name, "<") {
+			words = append(words, k.Name)
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -44,21 +44,47 @@ func bashCompletion() string {
 	var b strings.Builder
 	b.WriteString(bashHead)
 	fmt.Fprintf(&b, "\t\t%s)\n\t\t\t((i++)) ;;\n", strings.Join(withoutDirectory(valueFlags()), "|"))
-	b.WriteString("\t\t-*) ;;\n\t\t*)\n\t\t\t[[ -z \"$command\" ]] && command=\"$w\" ;;\n\t\tesac\n\t\t((i++))\n\tdone\n")
+	b.WriteString("\t\t-*) ;;\n\t\t*)\n\t\t\tif [[ -z \"$command\" ]]; then command=\"$w\"; else\n\t\t\t\tcase \"$command $w\" in\n\t\t\t\t")
+	b.WriteString(strings.Join(longNames(), "|") + ") command=\"$command $w\" ;;\n\t\t\t\tesac\n\t\t\tfi ;;\n\t\tesac\n\t\t((i++))\n\tdone\n")
 	b.WriteString("\tcase \"$prev\" in\n\t-C|--directory|--target)\n\t\tCOMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n")
 	b.WriteString("\t--parent|--version)\n\t\tCOMPREPLY=($(compgen -W \"$(__git_evoseal_rollback_versions)\" -- \"$cur\")); return ;;\n\tesac\n")
 	fmt.Fprintf(&b, "\tlocal global=%q\n", flagWords(new(globals).addFlags))
 	b.WriteString("\tcase \"$command\" in\n")
-	fmt.Fprintf(&b, "\t\"\")\n\t\twords=%q\n\t\t[[ \"$cur\" == -* ]] && words=\"$global\" ;;\n", names())
-	for _, cmd := range visible() {
-		positional := strings.Join(cmd.completes, " ")
-		if positional == "version" {
-			positional = "$(__git_evoseal_rollback_versions)"
+	fmt.Fprintf(&b, "\t\"\")\n\t\twords=%q\n\t\t[[ \"$cur\" == -* ]] && words=\"$global\" ;;\n", strings.Join(firstWords(), " "))
+	for _, first := range firstWords() {
+		alone, longer := byFirstWord(first)
+		below, _ := secondWords(first)
+		if alone == nil {
+			fmt.Fprintf(&b, "\t%s)\n\t\twords=%q ;;\n", first, strings.Join(below, " "))
+		} else {
+			longer = append(longer, alone)
 		}
-		fmt.Fprintf(&b, "\t%s)\n\t\tif [[ \"$cur\" == -* ]]; then words=\"%s $global\"; else words=\"%s\"; fi ;;\n", cmd.name, flagWords(cmd.new().addFlags), positional)
+		for _, cmd := range longer {
+			positional := strings.Join(cmd.completes, " ")
+			switch {
+			case positional == "version":
+				positional = "$(__git_evoseal_rollback_versions)"
+			case positional == "key":
+				positional = keyWords()
+			case cmd == alone:
+				positional = strings.TrimSpace(positional + " " + strings.Join(below, " "))
+			}
+			fmt.Fprintf(&b, "\t%q)\n\t\tif [[ \"$cur\" == -* ]]; then words=\"%s $global\"; else words=\"%s\"; fi ;;\n", cmd.name, flagWords(cmd.new().addFlags), positional)
+		}
 	}
 	b.WriteString(bashTail)
 	return b.String()
+}
+
+// longNames are the names of two words, quoted.
+func longNames() []string {
+	var out []string
+	for _, cmd := range visible() {
+		if strings.Contains(cmd.name, " ") {
+			out = append(out, fmt.Sprintf("%q", cmd.name))
+		}
+	}
+	return out
 }
 
 func withoutDirectory(flags []string) []string {

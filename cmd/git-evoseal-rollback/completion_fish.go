@@ -13,19 +13,39 @@ func fishCompletion() string {
 	const program = "complete -c git-evoseal-rollback "
 	b.WriteString(program + "-f\n")
 	writeFishFlags(&b, program, new(globals).addFlags)
-	for _, cmd := range visible() {
-		fmt.Fprintf(&b, "%s-n __fish_use_subcommand -a %s -d %s\n", program, cmd.name, fishQuote(cmd.short))
-		when := program + "-n '__fish_seen_subcommand_from " + cmd.name + "' "
-		writeFishFlags(&b, when, cmd.new().addFlags)
-		switch positional := strings.Join(cmd.completes, " "); positional {
-		case "":
-		case "version":
-			b.WriteString(when + "-a '(git-evoseal-rollback __complete 2>/dev/null)'\n")
-		default:
-			b.WriteString(when + "-a " + fishQuote(positional) + "\n")
+	for _, first := range firstWords() {
+		fmt.Fprintf(&b, "%s-n __fish_use_subcommand -a %s -d %s\n", program, first, fishQuote(shortOf(first)))
+		alone, longer := byFirstWord(first)
+		seen := "__fish_seen_subcommand_from " + first
+		words, shorts := secondWords(first)
+		for i, word := range words {
+			fmt.Fprintf(&b, "%s-n '%s; and not __fish_seen_subcommand_from %s' -a %s -d %s\n", program, seen, strings.Join(words, " "), word, fishQuote(shorts[i]))
+		}
+		for _, cmd := range longer {
+			writeFishCommand(&b, program+"-n '"+seen+"; and __fish_seen_subcommand_from "+strings.TrimPrefix(cmd.name, first+" ")+"' ", cmd)
+		}
+		if alone != nil {
+			when := program + "-n '" + seen + "' "
+			if len(words) > 0 {
+				when = program + "-n '" + seen + "; and not __fish_seen_subcommand_from " + strings.Join(words, " ") + "' "
+			}
+			writeFishCommand(&b, when, alone)
 		}
 	}
 	return b.String()
+}
+
+func writeFishCommand(b *strings.Builder, when string, cmd *command) {
+	writeFishFlags(b, when, cmd.new().addFlags)
+	switch positional := strings.Join(cmd.completes, " "); positional {
+	case "":
+	case "version":
+		b.WriteString(when + "-a '(git-evoseal-rollback __complete 2>/dev/null)'\n")
+	case "key":
+		b.WriteString(when + "-a " + fishQuote(keyWords()) + "\n")
+	default:
+		b.WriteString(when + "-a " + fishQuote(positional) + "\n")
+	}
 }
 
 func writeFishFlags(b *strings.Builder, prefix string, add func(*pflag.FlagSet)) {

@@ -19,27 +19,52 @@ _git-evoseal-rollback () {
 	local -a commands
 	commands=(
 `)
-	for _, cmd := range visible() {
-		fmt.Fprintf(&b, "\t\t%s\n", zshQuote(cmd.name+":"+cmd.short))
+	for _, first := range firstWords() {
+		fmt.Fprintf(&b, "\t\t%s\n", zshQuote(first+":"+shortOf(first)))
 	}
 	b.WriteString("\t)\n\t_arguments -C \\\n")
 	writeZshFlags(&b, "\t\t", new(globals).addFlags)
 	b.WriteString("\t\t'1: :->command' '*:: :->args'\n\tcase $state in\n\tcommand)\n\t\t_describe command commands ;;\n\targs)\n\t\tcase $line[1] in\n")
-	for _, cmd := range visible() {
-		fmt.Fprintf(&b, "\t\t%s)\n\t\t\t_arguments \\\n", cmd.name)
-		writeZshFlags(&b, "\t\t\t\t", cmd.new().addFlags)
-		writeZshFlags(&b, "\t\t\t\t", new(globals).addFlags)
-		switch positional := strings.Join(cmd.completes, " "); {
-		case positional == "version":
-			b.WriteString("\t\t\t\t'*: :{compadd -- $(_call_program versions git-evoseal-rollback __complete)}' ;;\n")
-		case positional != "":
-			fmt.Fprintf(&b, "\t\t\t\t'1: :(%s)' ;;\n", positional)
-		default:
-			b.WriteString("\t\t\t\t'*: :' ;;\n")
+	for _, first := range firstWords() {
+		alone, longer := byFirstWord(first)
+		fmt.Fprintf(&b, "\t\t%s)\n", first)
+		if len(longer) > 0 {
+			b.WriteString("\t\t\tcase $words[2] in\n")
+			for _, cmd := range longer {
+				fmt.Fprintf(&b, "\t\t\t%s)\n\t\t\t\tshift words; (( CURRENT-- ))\n", strings.TrimPrefix(cmd.name, first+" "))
+				writeZshCommand(&b, cmd, "")
+				b.WriteString("\t\t\t\treturn ;;\n")
+			}
+			b.WriteString("\t\t\tesac\n")
 		}
+		words, _ := secondWords(first)
+		writeZshCommand(&b, alone, strings.Join(words, " "))
+		b.WriteString("\t\t\t;;\n")
 	}
 	b.WriteString("\t\tesac ;;\n\tesac\n}\n\n_git-evoseal-rollback \"$@\"\n")
 	return b.String()
+}
+
+// writeZshCommand completes a command's arguments; below are the words that may
+// follow it. A nil command is nothing but those words.
+func writeZshCommand(b *strings.Builder, cmd *command, below string) {
+	b.WriteString("\t\t\t_arguments \\\n")
+	positional := below
+	if cmd != nil {
+		writeZshFlags(b, "\t\t\t\t", cmd.new().addFlags)
+		positional = strings.TrimSpace(strings.Join(cmd.completes, " ") + " " + below)
+	}
+	writeZshFlags(b, "\t\t\t\t", new(globals).addFlags)
+	switch positional {
+	case "version":
+		b.WriteString("\t\t\t\t'*: :{compadd -- $(_call_program versions git-evoseal-rollback __complete)}'\n")
+	case "key":
+		fmt.Fprintf(b, "\t\t\t\t'1: :(%s)'\n", keyWords())
+	case "":
+		b.WriteString("\t\t\t\t'*: :'\n")
+	default:
+		fmt.Fprintf(b, "\t\t\t\t'1: :(%s)'\n", positional)
+	}
 }
 
 func writeZshFlags(b *strings.Builder, prefix string, add func(*pflag.FlagSet)) {

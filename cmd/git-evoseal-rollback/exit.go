@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -16,15 +17,17 @@ import (
 // The exit codes. They are part of what users rely on: the manual page lists
 // them from exitCodes, and JSON errors repeat them.
 const (
-	exitDone      = 0
-	exitFailed    = 1
-	exitNotFound  = 10
-	exitBusy      = 11
-	exitDenied    = 12
-	exitUnsafe    = 13
-	exitCorrupt   = 14
-	exitLimit     = 15
-	exitPartial   = 16
+	exitDone     = 0
+	exitFailed   = 1
+	exitNotFound = 10
+	exitBusy     = 11
+	exitDenied   = 12
+	exitUnsafe   = 13
+	exitCorrupt  = 14
+	exitLimit    = 15
+	exitPartial  = 16
+	// exitUndecided is for a verdict that is neither pass nor fail.
+	exitUndecided = 17
 	exitUsage     = 129
 	exitCancelled = 130
 )
@@ -37,7 +40,7 @@ type exitCode struct {
 func exitCodes() []exitCode {
 	return []exitCode{
 		{exitDone, "Done."},
-		{exitFailed, "Failed, for a reason that has no code of its own."},
+		{exitFailed, "Failed, for a reason that has no code of its own; of auto: the version failed."},
 		{exitNotFound, "There is no such checkpoint, no such path in it, or no store yet."},
 		{exitBusy, "Another process holds a lock that is needed."},
 		{exitDenied, "Not authorised."},
@@ -45,14 +48,15 @@ func exitCodes() []exitCode {
 		{exitCorrupt, "Something in the store is not what was recorded."},
 		{exitLimit, "A limit is reached, such as the room on the disk."},
 		{exitPartial, "Not everything could be read, so nothing was recorded."},
+		{exitUndecided, "The verdict is inconclusive or an error. Nothing was rolled back."},
 		{exitUsage, "The command line can't be understood, or names what can't exist."},
 		{exitCancelled, "Cancelled by a signal. Nothing is left half-written."},
 	}
 }
 
-// verdict is what the process says of an error: its exit code, a stable word,
+// answer is what the process says of an error: its exit code, a stable word,
 // and a hint that tells what to do next.
-type verdict struct {
+type answer struct {
 	code int
 	kind string
 	hint string
@@ -78,8 +82,8 @@ func (e *hintedError) Unwrap() error { return e.err }
 
 // judge is the one place where errors become exit codes. The first row that
 // matches counts.
-func (c *call) judge(err error) verdict {
-	v := c.verdictOf(err)
+func (c *call) judge(err error) answer {
+	v := c.answerOf(err)
 	var hinted *hintedError
 	if errors.As(err, &hinted) {
 		v.hint = hinted.hint
@@ -87,39 +91,43 @@ func (c *call) judge(err error) verdict {
 	return v
 }
 
-func (c *call) verdictOf(err error) verdict {
+func (c *call) answerOf(err error) answer {
 	var usage *usageError
 	if errors.As(err, &usage) {
-		return verdict{exitUsage, "usage", c.usageHint(usage)}
+		return answer{exitUsage, "usage", c.usageHint(usage)}
+	}
+	if v, ok := c.judgeDecision(err); ok {
+		return v
 	}
 	if v, ok := c.judgeStore(err); ok {
 		return v
 	}
 	for _, row := range []struct {
-		err     error
-		verdict verdict
+		err    error
+		answer answer
 	}{
-		{context.Canceled, verdict{exitCancelled, "cancelled", "nothing is left half-written; " + c.shown("status") + " says what the target holds"}},
-		{manager.ErrBlocked, verdict{exitLimit, "limit", blockedHint(err)}},
-		{unix.ENOSPC, verdict{exitLimit, "space", "make room on the disk and try again; nothing is left half-written"}},
-		{unix.EDQUOT, verdict{exitLimit, "space", "make room in the quota and try again; nothing is left half-written"}},
-		{manager.ErrNotVerified, verdict{exitFailed, "not_verified", "something else writes to the target; stop that and roll back again"}},
-		{safety.ErrNoPrevious, verdict{exitFailed, "no_previous", c.shown("rollback <version>") + " brings back any checkpoint"}},
-		{gitstore.ErrInsideTarget, verdict{exitFailed, "no_project", "go to the project, or name it with -C"}},
-		{gitstore.ErrBareRepository, verdict{exitFailed, "no_project", "go to a work tree, or name one with -C"}},
-		{gitstore.ErrNoRepository, verdict{exitFailed, "no_repository", "leave out --branch: the target then holds the files"}},
-		{gitstore.ErrForeignFormat, verdict{exitFailed, "format", "leave out --branch, and copy from the target what you need"}},
-		{fs.ErrPermission, verdict{exitFailed, "permission", "make it readable and writable for this user, or run as its owner"}},
+		{context.Canceled, answer{exitCancelled, "cancelled", "nothing is left half-written; " + c.shown("status") + " says what the target holds"}},
+		{manager.ErrBlocked, answer{exitLimit, "limit", blockedHint(err)}},
+		{unix.ENOSPC, answer{exitLimit, "space", "make room on the disk and try again; nothing is left half-written"}},
+		{unix.EDQUOT, answer{exitLimit, "space", "make room in the quota and try again; nothing is left half-written"}},
+		{manager.ErrNotVerified, answer{exitFailed, "not_verified", "something else writes to the target; stop that and roll back again"}},
+		{safety.ErrNoPrevious, answer{exitFailed, "no_previous", c.shown("rollback <version>") + " brings back any checkpoint"}},
+		{gitstore.ErrStorePlace, answer{exitUnsafe, "store_place", "make .evoseal a directory, or name another place: git config evoseal.store <dir>/.git"}},
+		{gitstore.ErrInsideTarget, answer{exitFailed, "no_project", "go to the project, or name it with -C"}},
+		{gitstore.ErrBareRepository, answer{exitFailed, "no_project", "go to a work tree, or name one with -C"}},
+		{gitstore.ErrNoRepository, answer{exitFailed, "no_repository", "leave out --branch: the target then holds the files"}},
+		{gitstore.ErrForeignFormat, answer{exitFailed, "format", "leave out --branch, and copy from the target what you need"}},
+		{fs.ErrPermission, answer{exitFailed, "permission", "make what the line above names readable and writable for this user, or run as its owner"}},
 	} {
 		if errors.Is(err, row.err) {
-			return row.verdict
+			return row.answer
 		}
 	}
-	return verdict{exitFailed, "failed", "run it again with EVOSEAL_LOG=debug to see more; " + c.shown("doctor") + " looks for what is wrong"}
+	return answer{exitFailed, "failed", "run it again with EVOSEAL_LOG=debug to see more; " + c.shown("doctor") + " looks for what is wrong"}
 }
 
 // judgeStore knows the errors of checkpoints, store and target.
-func (c *call) judgeStore(err error) (verdict, bool) {
+func (c *call) judgeStore(err error) (answer, bool) {
 	var unsafe *safety.UnsafeError
 	for _, row := range []struct {
 		match bool
@@ -131,7 +139,9 @@ func (c *call) judgeStore(err error) (verdict, bool) {
 		{errors.Is(err, safety.ErrChanged), exitUnsafe, "changed", func() string { return "nothing was replaced; look at the target and try again" }},
 		{errors.Is(err, gitstore.ErrPartial), exitPartial, "partial", c.partialHint},
 		{errors.Is(err, gitstore.ErrBusy), exitBusy, "busy", func() string { return "wait until it is done, then try again; a dead process holds no lock" }},
-		{errors.Is(err, gitstore.ErrCorrupt), exitCorrupt, "corrupt", func() string { return c.shown("verify --all") + " names what is damaged and what is whole" }},
+		{errors.Is(err, gitstore.ErrCorrupt), exitCorrupt, "corrupt", func() string {
+			return c.shown("verify --all") + " names what is damaged and what is whole; " + c.shown("doctor") + " mends what can be mended"
+		}},
 		{errors.Is(err, gitstore.ErrMissingObject), exitCorrupt, "corrupt", func() string { return c.shown("verify --all") + " names what is damaged and what is whole" }},
 		{errors.Is(err, gitstore.ErrNoStore), exitNotFound, "no_store", func() string { return c.shown("checkpoint") + " records the project and makes the store" }},
 		{errors.Is(err, gitstore.ErrNotFound), exitNotFound, "not_found", func() string { return c.notFoundHint(err) }},
@@ -150,10 +160,10 @@ func (c *call) judgeStore(err error) (verdict, bool) {
 		{errors.Is(err, gitstore.ErrBranchExists), exitFailed, "branch_exists", func() string { return "name another branch with --branch" }},
 	} {
 		if row.match {
-			return verdict{row.code, row.kind, row.hint()}, true
+			return answer{row.code, row.kind, row.hint()}, true
 		}
 	}
-	return verdict{}, false
+	return answer{}, false
 }
 
 // shown is a command line to paste, marked as such.
@@ -173,17 +183,36 @@ func (c *call) unsafeHint(u *safety.UnsafeError) string {
 	switch {
 	case u.Op == "project":
 		return "go to the project's directory, or allow this one: git config --global --add evoseal.allowProject " + shellQuote(u.Path)
+	case u.Rule == safety.RuleProject && c.insideOf(u.Resolved):
+		return "leave the directory first: cd " + shellQuote(filepath.Dir(u.Resolved))
+	case u.Rule == safety.RuleNotOurs && c.isDefaultTarget(u.Resolved):
+		return "put it away, for it is not what a rollback made: mv " + c.shownPath(u.Resolved) + " " + c.shownPath(u.Resolved+".mine")
 	case u.Rule == safety.RuleNotOurs:
 		return "name an empty or new directory, or add --adopt: what lies there is then kept beside it"
 	}
 	return "leave out --target to use .evoseal/rollback_target, or name a new directory elsewhere"
 }
 
+// insideOf says that the program was started in a directory or below it.
+func (c *call) insideOf(dir string) bool {
+	wd, err := c.getwd()
+	if err != nil || dir == "" {
+		return false
+	}
+	_, inside := below(dir, wd)
+	return inside && filepath.Base(dir) == "rollback_target"
+}
+
+// isDefaultTarget says that a path is the target that nobody has to name.
+func (c *call) isDefaultTarget(path string) bool {
+	return strings.HasSuffix(path, filepath.Join(gitstore.Dir, "rollback_target"))
+}
+
 func (c *call) partialHint() string {
 	if c.cmd != nil && c.cmd.name == "checkpoint" {
-		return "make them readable, or run it again with --allow-partial to record the rest"
+		return "make them readable, rename or ignore them, or run it again with --allow-partial to record the rest"
 	}
-	return "make them readable and run it again"
+	return "make them readable, rename or ignore them, and run it again"
 }
 
 func (c *call) existsHint() string {
@@ -249,6 +278,11 @@ func (c *call) finish(ctx context.Context, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("cancelled: %w", context.Canceled)
 	}
+	var decided *verdictError
+	if errors.As(err, &decided) {
+		// All that there is to say is on stdout already.
+		return decided.code()
+	}
 	v := c.judge(err)
 	var printed *printedError
 	switch {
@@ -274,7 +308,7 @@ func (c *call) finish(ctx context.Context, err error) int {
 func oneLine(err error) string {
 	var partial *gitstore.PartialError
 	if errors.As(err, &partial) {
-		return fmt.Sprintf("nothing recorded: %s can't be read", count(int64(len(partial.Paths)), "path"))
+		return fmt.Sprintf("nothing recorded: %s can't be recorded", count(int64(len(partial.Paths)), "path"))
 	}
 	if errors.Is(err, context.Canceled) {
 		return "cancelled"

@@ -23,7 +23,7 @@ func (c *call) overview() error {
 	o.println("commands:")
 	for _, cmd := range commands() {
 		if !cmd.hidden {
-			o.printf("  %-11s %s\n", cmd.name, cmd.short)
+			o.printf("  %-15s %s\n", cmd.name, cmd.short)
 		}
 	}
 	o.printf("\noptions, before or after the command:\n%s\n", flagHelp(new(globals).addFlags))

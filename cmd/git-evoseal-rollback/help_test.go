@@ -111,6 +111,12 @@ func TestBashCompletion(t *testing.T) {
 		{"git-evoseal-rollback diff v1 v", "v2", "version"},
 		{"git-evoseal-rollback checkpoint --parent v", "v2", "verify"},
 		{"git-evoseal-rollback completion ", "fish", "v1"},
+		{"git-evoseal-rollback policy ", "edit", "v1"},
+		{"git-evoseal-rollback policy set rollback.th", "rollback.threshold", "edit"},
+		{"git-evoseal-rollback verdict show ", "v1", "replay"},
+		{"git-evoseal-rollback emergency ", "drill", "v1"},
+		{"git-evoseal-rollback emergency close --no", "--note", "--to"},
+		{"git-evoseal-rollback history --ou", "--outcome", "--since-head"},
 	} {
 		// A function stands for the program: what it lists is tested elsewhere.
 		line := fmt.Sprintf(`. %s; complete -p git-evoseal-rollback >/dev/null || exit 1
@@ -140,8 +146,10 @@ func quoteLast(words string) string {
 func TestCompletionKnowsEverything(t *testing.T) {
 	for shell, script := range map[string]string{"bash": bashCompletion(), "zsh": zshCompletion(), "fish": fishCompletion()} {
 		for _, cmd := range visible() {
-			if !strings.Contains(script, cmd.name) {
-				t.Errorf("%s: no command %s", shell, cmd.name)
+			for word := range strings.FieldsSeq(cmd.name) {
+				if !strings.Contains(script, word) {
+					t.Errorf("%s: no command %s", shell, cmd.name)
+				}
 			}
 			fs := newFlagSet("")
 			cmd.new().addFlags(fs)

@@ -12,30 +12,29 @@ import (
 )
 
 type historyOptions struct {
-	limit            int
-	version, outcome string
-	oneline          bool
+	filter  filterFlags
+	limit   int
+	oneline bool
 }
 
 func (o *historyOptions) addFlags(fs *pflag.FlagSet) {
 	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`")
-	fs.StringVar(&o.version, "version", "", "show only records about `version`")
-	fs.StringVar(&o.outcome, "outcome", "", "show only those that `completed|failed|denied|refused`")
+	o.filter.addFlags(fs)
 	fs.BoolVar(&o.oneline, "oneline", false, "one line a record")
 }
 
 func (o *historyOptions) run(ctx context.Context, c *call) error {
-	switch outcome := manager.Outcome(o.outcome); outcome {
-	case "", manager.Completed, manager.Failed, manager.Denied, manager.Refused:
-	default:
-		return &usageError{msg: fmt.Sprintf("--outcome takes completed, failed, denied or refused, not %q", o.outcome), cmd: c.cmd}
+	filter, err := o.filter.filter(c)
+	if err != nil {
+		return err
 	}
+	filter.Limit = o.limit
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	records, err := m.History(ctx, manager.HistoryFilter{Version: o.version, Outcome: manager.Outcome(o.outcome), Limit: o.limit})
+	records, err := m.History(ctx, filter)
 	if errors.Is(err, gitstore.ErrNoStore) {
 		return c.nothingYet()
 	}
@@ -102,15 +101,20 @@ func (c *call) historyEntry(r manager.Record) {
 		row("Time", clock(r.Time)+" ("+c.age(r.Time)+")")
 		row("Actor", r.Actor)
 		row("Role", r.Role)
+		row("Token", r.AuthorizedBy)
 		row("Reason", r.Reason)
 		row("Error", r.Error)
+		row("Trigger", r.Trigger)
+		row("Verdict", r.Verdict)
+		row("Chain", chainOf(r))
+		row("Incident", r.Incident)
 		row("Replaced", r.FromVersion)
 		row("Target", quoteNonEmpty(r.Target))
 		if r.TargetRequested != r.Target {
 			row("Requested", quoteNonEmpty(r.TargetRequested))
 		}
 		row("Safety", r.Safety)
-		if r.Outcome == manager.Completed {
+		if r.Outcome == manager.Completed && r.Target != "" && r.Action != manager.ActionDrill {
 			row("Verified", map[bool]string{true: "yes", false: "no"}[r.Verified])
 		}
 		row("Branch", r.Branch)
@@ -122,6 +126,13 @@ func (c *call) historyEntry(r manager.Record) {
 		}
 		row("Took", millis(r.DurationMS))
 	})
+}
+
+func chainOf(r manager.Record) string {
+	if r.Chain == "" || r.Step == 0 {
+		return r.Chain
+	}
+	return fmt.Sprintf("%s, step %d", r.Chain, r.Step)
 }
 
 func quoteNonEmpty(path string) string {

@@ -38,7 +38,7 @@ func mainCode() int {
 	// system right then lets a second one kill.
 	context.AfterFunc(ctx, stop)
 	return execute(ctx, &process{
-		stdout: os.Stdout, stderr: os.Stderr,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		width:     terminalWidth,

@@ -15,6 +15,7 @@ import (
 type rollbackOptions struct {
 	reason, target, branch, verify string
 	adopt, force, dryRun           bool
+	token                          tokenFlag
 }
 
 func (o *rollbackOptions) addFlags(fs *pflag.FlagSet) {
@@ -24,11 +25,16 @@ func (o *rollbackOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.force, "force", false, "go on where a check would stop it; safety rules can't be forced")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "check everything, change nothing, and say what would be done")
 	fs.StringVar(&o.branch, "branch", "", "also write the checkpoint as a new branch `name` into the project's repository")
+	o.token.addFlags(fs)
 	fs.StringVar(&o.verify, "verify", "stat", "check the target after the swap by `stat|full`: sizes and times (the default), or every byte")
 }
 
 func (o *rollbackOptions) run(ctx context.Context, c *call) error {
 	if err := o.check(c); err != nil {
+		return err
+	}
+	token, err := o.token.read(c)
+	if err != nil {
 		return err
 	}
 	m, err := c.manager(ctx)
@@ -42,7 +48,7 @@ func (o *rollbackOptions) run(ctx context.Context, c *call) error {
 	}
 	req := manager.RollbackRequest{
 		Version: c.args[0], Target: o.target, Adopt: o.adopt, Reason: o.reason, Force: o.force,
-		Branch: o.branch, Paths: paths, VerifyFull: o.verify == "full",
+		Branch: o.branch, Paths: paths, VerifyFull: o.verify == "full", Token: token,
 	}
 	if o.dryRun {
 		return o.plan(ctx, c, m, req)

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-type statusOptions struct{}
+type statusOptions struct{ all bool }
 
-func (o *statusOptions) addFlags(*pflag.FlagSet) {}
+func (o *statusOptions) addFlags(fs *pflag.FlagSet) {
+	fs.BoolVar(&o.all, "all", false, "also show the integration points that are well")
+}
 
 func (o *statusOptions) run(ctx context.Context, c *call) error {
 	m, err := c.manager(ctx)
@@ -24,11 +26,40 @@ func (o *statusOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	points, err := m.IntegrationPoints(ctx)
+	if err != nil {
+		return err
+	}
 	if c.json {
-		return c.out.object(c.newStatusJSON(st))
+		out := c.newStatusJSON(st)
+		out.Integration = points
+		return c.out.object(out)
 	}
 	c.tellStatus(st)
+	c.tellPoints(points, o.all)
+	c.out.println("next     " + c.next(st))
 	return nil
+}
+
+// tellPoints shows what is wrong or open, or everything.
+func (c *call) tellPoints(points []manager.IntegrationPoint, all bool) {
+	for _, p := range points {
+		bad := p.State == manager.PointWarning || p.State == manager.PointError
+		if !all && (!bad || p.Name == "tokens" && p.State == manager.PointWarning) {
+			continue
+		}
+		name, state := p.Name, string(p.State)
+		switch p.State {
+		case manager.PointWarning:
+			state = c.out.paint(yellow, state)
+		case manager.PointError:
+			state = c.out.paint(red, state)
+		}
+		c.out.printf("%-8s %s: %s\n", name, state, printable(p.Detail))
+		if p.Hint != "" {
+			c.out.printf("         %s\n", printable(p.Hint))
+		}
+	}
 }
 
 type statusJSON struct {
@@ -41,6 +72,8 @@ type statusJSON struct {
 	Target      targetJSON      `json:"target"`
 	Last        *recordJSON     `json:"last"`
 	Next        string          `json:"next"`
+
+	Integration []manager.IntegrationPoint `json:"integration"`
 }
 
 type headJSON struct {
@@ -93,7 +126,6 @@ func (c *call) tellStatus(st *manager.Status) {
 	if r := st.LastRecord; r != nil {
 		c.out.printf("last     %s %s %s, %s\n", r.Action, printable(r.Version), c.outcome(r.Outcome), c.age(r.Time))
 	}
-	c.out.println("next     " + c.next(st))
 }
 
 func describeHead(h gitstore.Head) string {

@@ -2,6 +2,15 @@ package main
 
 // commands is the table of all commands, in the order in which help lists them.
 func commands() []*command {
+	var all []*command
+	for _, part := range [][]*command{checkpointCommands(), decisionCommands(), ruleCommands(), historyCommands(), careCommands()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// checkpointCommands record, look and bring back.
+func checkpointCommands() []*command {
 	return []*command{
 		{
 			name: "init", short: "make the store",
@@ -75,22 +84,15 @@ It never removes anything and never touches the live project.`,
 			examples: []example{{"git evoseal-rollback undo --reason 'v1 was fine'", "bring back what the target held before"}},
 			new:      func() runner { return &undoOptions{} },
 		},
-		{
-			name: "history", short: "show what was asked, decided and done",
-			long: `Shows the records of rollbacks, newest first: when, who, which version and why, the directory that was asked for and the one that was used, what the safety rules said, and what came of it. Failed and refused requests have records too.
+	}
+}
 
-Plain git shows the same: ` + "`git --git-dir=.evoseal/.git log --notes=evoseal/history <version>`" + `.
-
-It changes nothing, and no command erases a record.`,
-			examples: []example{
-				{"git evoseal-rollback history -n 3", "the newest three records"},
-				{"git evoseal-rollback history --outcome refused --json", "what was refused, for a program"},
-			},
-			new: func() runner { return &historyOptions{} },
-		},
+// careCommands look after the store, and help with the program itself.
+func careCommands() []*command {
+	return []*command{
 		{
 			name: "status", short: "show how things stand",
-			long: `Shows the project, the newest checkpoint, what the rollback target holds and what was changed in it since, the last record, and the command that most people want next.
+			long: `Shows the project, the newest checkpoint, what the rollback target holds and what was changed in it since, the last record, what is open or wrong around it, and the command that most people want next. With --all it shows every integration point: store, project, policy, tokens, sinks of events, logging, hooks, incidents.
 
 It changes nothing.`,
 			examples: []example{{"git evoseal-rollback status", "how things stand"}},
@@ -106,7 +108,7 @@ It changes nothing. The exit code is 14 when something is damaged.`,
 		},
 		{
 			name: "doctor", short: "look for what may trouble a rollback",
-			long: `Looks for leftovers of dead processes, locks, refs that can't be read, a store that plain git would record or clean away, and a target that is unsafe or was edited. It removes leftovers and mends what can be derived.
+			long: `Looks for leftovers of dead processes, locks, refs that can't be read, a store that plain git would record or clean away, and a target that is unsafe or was edited. It removes leftovers, mends what can be derived, and sets refs of history, verdicts and policy that can't be read back to the newest value of their reflogs that can.
 
 It never removes what anybody made, and doesn't read the objects: ` + "`verify`" + ` does. The exit code is 14 when an error was found; warnings leave it at 0.`,
 			examples: []example{{"git evoseal-rollback doctor", "look, and mend what can be mended"}},

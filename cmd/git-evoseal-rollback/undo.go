@@ -5,22 +5,31 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
 	"github.com/spf13/pflag"
 )
 
-type undoOptions struct{ reason string }
+type undoOptions struct {
+	reason string
+	token  tokenFlag
+}
 
 func (o *undoOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.reason, "reason", "", "say why, for the history, in `text`")
+	o.token.addFlags(fs)
 }
 
 func (o *undoOptions) run(ctx context.Context, c *call) error {
+	token, err := o.token.read(c)
+	if err != nil {
+		return err
+	}
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	res, err := m.Undo(ctx, o.reason)
+	res, err := m.Undo(ctx, manager.UndoRequest{Reason: o.reason, Token: token})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 type verifyOptions struct{ all bool }
 
 func (o *verifyOptions) addFlags(fs *pflag.FlagSet) {
-	fs.BoolVar(&o.all, "all", false, "verify every checkpoint")
+	fs.BoolVar(&o.all, "all", false, "verify every checkpoint, and history, verdicts and policy with all that they were")
 }
 
 func (o *verifyOptions) run(ctx context.Context, c *call) error {
@@ -24,19 +24,15 @@ func (o *verifyOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer m.Close()
-	broken := s.Damaged(ctx)
-	list, err := o.choose(ctx, c, s, len(broken) > 0)
+	list, err := o.choose(ctx, c, s, len(s.Damaged(ctx)) > 0)
 	if err != nil {
 		return err
 	}
 	tell, done := c.progress("verifying")
-	report, err := s.Verify(ctx, list, tell)
+	report, err := s.VerifyStore(ctx, gitstore.VerifyRequest{Checkpoints: list, Refs: o.all, Progress: tell})
 	done()
 	if err != nil {
 		return err
-	}
-	if o.all {
-		report.Damage = append(broken, report.Damage...)
 	}
 	failed := c.damage(report, list)
 	if c.json {
@@ -90,6 +86,9 @@ func (c *call) damage(r *gitstore.VerifyReport, list []gitstore.Checkpoint) erro
 	}
 	failed := &damageError{"the store is damaged in " + count(int64(len(r.Damage)), "place")}
 	again := c.shown("checkpoint") + " records the project as it is now"
+	if slices.ContainsFunc(r.Damage, func(d gitstore.Damage) bool { return d.Ref != "" }) {
+		again = c.shown("doctor") + " sets refs back that can't be read; " + again
+	}
 	for _, cp := range list {
 		if slices.Contains(r.Intact, cp.Version) {
 			return &hintedError{failed, c.shown("rollback "+shellQuote(cp.Version)) + " brings back one that is whole; " + again}
@@ -100,6 +99,7 @@ func (c *call) damage(r *gitstore.VerifyReport, list []gitstore.Checkpoint) erro
 
 type damageJSON struct {
 	Object   gitstore.ID   `json:"object"`
+	Ref      string        `json:"ref,omitempty"`
 	Path     gitstore.Path `json:"path,omitempty"`
 	Message  string        `json:"message"`
 	Versions []string      `json:"versions"`
@@ -122,7 +122,7 @@ func newVerifyJSON(r *gitstore.VerifyReport, failed *errorJSON) verifyJSON {
 		Intact: append([]string{}, r.Intact...), Damage: []damageJSON{}, Error: failed,
 	}
 	for _, d := range r.Damage {
-		out.Damage = append(out.Damage, damageJSON{d.Object, gitstore.Path(d.Path), d.Err.Error(), append([]string{}, d.Versions...)})
+		out.Damage = append(out.Damage, damageJSON{d.Object, d.Ref, gitstore.Path(d.Path), d.Err.Error(), append([]string{}, d.Versions...)})
 	}
 	return out
 }
@@ -132,6 +132,9 @@ func (c *call) tellVerified(r *gitstore.VerifyReport, list []gitstore.Checkpoint
 		c.out.println(c.out.paint(red, "damaged: "+printable(d.Err.Error())))
 		if !d.Object.IsZero() {
 			c.out.println("  object: " + d.Object.String())
+		}
+		if d.Ref != "" {
+			c.out.println("  ref: " + d.Ref)
 		}
 		if d.Path != "" {
 			c.out.println("  path: " + quotePath(d.Path))

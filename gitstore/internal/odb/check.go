@@ -12,8 +12,16 @@ import (
 // other, and returns what does not hold. It reads all of them.
 func (db *DB) CheckPacks() []error {
 	var bad []error
+	if err := db.Refresh(); err != nil {
+		bad = append(bad, err)
+	}
 	for _, p := range db.snapshot() {
-		if err := p.check(); err != nil {
+		err := p.check()
+		if err != nil && db.Refresh() == nil && p.gone.Load() {
+			// git has put its objects elsewhere meanwhile.
+			continue
+		}
+		if err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", filepath.Base(p.name), err))
 		}
 	}

@@ -115,18 +115,10 @@ func (db *DB) looseIDs() map[ID]struct{} {
 // that is there already is not written again.
 func (db *DB) WriteLoose(typ Type, data []byte) (ID, error) {
 	id, err := Hash(typ, data)
-	if err != nil || db.Has(id) {
+	if err != nil || db.Stored(id) {
 		return id, err
 	}
-	final := db.loosePath(id)
-	dir := filepath.Dir(final)
-	made := false
-	if err := os.Mkdir(dir, 0o777); err == nil {
-		made = true
-	} else if !errors.Is(err, fs.ErrExist) {
-		return ID{}, err
-	}
-	tmp, err := durable.Create(dir, tempObject, 0o444)
+	tmp, err := db.create(tempObject)
 	if err != nil {
 		return ID{}, err
 	}
@@ -142,11 +134,37 @@ func (db *DB) WriteLoose(typ Type, data []byte) (ID, error) {
 	if err := z.Close(); err != nil {
 		return ID{}, err
 	}
-	if err := tmp.Publish(final); err != nil {
+	if err := tmp.Sync(); err != nil {
 		return ID{}, err
 	}
-	if made {
-		return id, durable.SyncDir(db.dir)
+	return id, db.publishLoose(tmp, db.loosePath(id))
+}
+
+// publishLoose gives a loose object its name, in a directory that git may remove
+// as long as it is empty.
+func (db *DB) publishLoose(tmp *durable.File, final string) error {
+	dir := filepath.Dir(final)
+	made := false
+	for attempt := 0; ; attempt++ {
+		err := os.Mkdir(dir, 0o777)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		made = made || err == nil
+		err = tmp.Rename(final)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || attempt == 100 {
+			return err
+		}
 	}
-	return id, nil
+	// git may have taken the object for garbage already, and the directory with it.
+	if err := durable.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if made {
+		return durable.SyncDir(db.dir)
+	}
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"golang.org/x/sys/unix"
 )
 
 // Type is an object's type, with Git's own numbering.
@@ -28,47 +29,12 @@ const (
 	Tag    = plumbing.TagObject
 )
 
-var (
-	// ErrNotFound says that no copy of the object is in the database. It also
-	// matches [fs.ErrNotExist].
-	ErrNotFound = errors.New("object not found")
-	// ErrCorrupt says that an object is there but its bytes are not what its
-	// name promises, or cannot be decoded. See [CorruptError].
-	ErrCorrupt = errors.New("corrupt object")
-	// ErrCollision says that content carries a SHA-1 collision attack.
-	ErrCollision = errors.New("content carries a SHA-1 collision attack")
-)
-
-// NotFoundError names the missing object.
-type NotFoundError struct{ ID ID }
-
-func (e *NotFoundError) Error() string { return "object " + e.ID.String() + " not found" }
-
-// Is matches [ErrNotFound] and [fs.ErrNotExist].
-func (e *NotFoundError) Is(target error) bool {
-	return target == ErrNotFound || target == fs.ErrNotExist
-}
-
-// CorruptError names a corrupt object and the file that holds it.
-type CorruptError struct {
-	ID   ID
-	File string
-	Err  error
-}
-
-func (e *CorruptError) Error() string {
-	return fmt.Sprintf("object %s in %s is corrupt: %v", e.ID, filepath.Base(e.File), e.Err)
-}
-
-// Is matches [ErrCorrupt].
-func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
-
-func (e *CorruptError) Unwrap() error { return e.Err }
-
 // DB is an object database. Its methods may be called by any number of
 // goroutines.
 type DB struct {
 	dir string
+	// staging is where files in the making are.
+	staging string
 
 	mu         sync.RWMutex
 	packs      []*pack
@@ -78,9 +44,25 @@ type DB struct {
 }
 
 // Open reads the list of packs below dir, an existing objects directory, and
-// follows its alternates.
+// follows its alternates. Files in the making are at its top, where git looks
+// for none.
 func Open(dir string) (*DB, error) {
 	return open(dir, 0)
+}
+
+// OpenStaged is Open with a directory of the caller's for files in the making,
+// which git then never sees. On another file system than the objects it is of no
+// use and is not taken.
+func OpenStaged(dir, staging string) (*DB, error) {
+	db, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	var a, b unix.Stat_t
+	if unix.Stat(dir, &a) == nil && unix.Stat(staging, &b) == nil && a.Dev == b.Dev {
+		db.staging = staging
+	}
+	return db, nil
 }
 
 // maxAlternates is git's own bound on how deep alternates may nest.
@@ -94,7 +76,7 @@ func open(dir string, depth int) (*DB, error) {
 	if !fi.IsDir() {
 		return nil, fmt.Errorf("%s is not an objects directory", dir)
 	}
-	db := &DB{dir: dir}
+	db := &DB{dir: dir, staging: dir}
 	if err := db.Refresh(); err != nil {
 		return nil, err
 	}
@@ -147,11 +129,17 @@ func (db *DB) Close() error {
 // Refresh looks for packs that came since, such as those of another process,
 // and lets go of those that went.
 func (db *DB) Refresh() error {
+	_, err := db.refresh()
+	return err
+}
+
+// refresh says whether any pack came or went.
+func (db *DB) refresh() (changed bool, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	entries, err := os.ReadDir(filepath.Join(db.dir, "pack"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return false, err
 	}
 	had := make(map[string]*pack, len(db.packs))
 	for _, p := range db.packs {
@@ -164,21 +152,24 @@ func (db *DB) Refresh() error {
 			continue
 		}
 		if p := had[base]; p != nil {
+			changed = p.gone.Swap(false) || changed
 			now = append(now, p)
 			delete(had, base)
 			continue
 		}
 		now = append(now, newPack(db, base))
+		changed = true
 	}
 	// A pack that went may still be read by another goroutine: it keeps its
-	// open file until the DB is closed.
+	// open file until the DB is closed. What it held is not stored any more.
 	for _, p := range had {
+		changed = !p.gone.Swap(true) || changed
 		if p.opened() {
 			now = append(now, p)
 		}
 	}
 	db.packs = now
-	return nil
+	return changed, nil
 }
 
 func (db *DB) snapshot() []*pack {
@@ -214,6 +205,9 @@ func (db *DB) locate(id ID) (Location, bool) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	for _, p := range db.packs {
+		if p.gone.Load() {
+			continue
+		}
 		if off, ok := p.find(id); ok {
 			return Location{pack: p, Offset: off}, true
 		}
@@ -260,7 +254,7 @@ func (db *DB) ReadType(id ID, want Type) ([]byte, error) {
 		return nil, err
 	}
 	if typ != want {
-		return nil, fmt.Errorf("object %s is a %s, not a %s", id, typ, want)
+		return nil, &TypeError{ID: id, Got: typ, Want: want}
 	}
 	return data, nil
 }
@@ -272,16 +266,24 @@ func (db *DB) Stream(id ID, w io.Writer) (Type, int64, error) {
 	return db.copyTo(id, w, false)
 }
 
+// repacks is how often a reader follows an object that git moves from pack to
+// pack meanwhile.
+const repacks = 20
+
 // copyTo tries every copy of the object. A writer that can't take its bytes
 // back gets only one try.
 func (db *DB) copyTo(id ID, w io.Writer, again bool) (Type, int64, error) {
 	for attempt := 0; ; attempt++ {
 		typ, n, err := db.tryCopies(id, w, again)
-		if !errors.Is(err, ErrNotFound) || attempt > 0 {
+		if !errors.Is(err, ErrNotFound) || attempt > repacks {
 			return typ, n, err
 		}
-		if err := db.Refresh(); err != nil {
-			return 0, 0, err
+		changed, refreshErr := db.refresh()
+		if refreshErr != nil {
+			return 0, 0, refreshErr
+		}
+		if attempt > 0 && !changed {
+			return typ, n, err
 		}
 	}
 }

@@ -74,6 +74,7 @@ func writePack(t *testing.T, db *DB, blobs [][]byte) []ID {
 		t.Fatal(err)
 	}
 	defer w.Abort()
+	defer w.Release()
 	ids := make([]ID, len(blobs))
 	var wg sync.WaitGroup
 	for worker := range 4 {
@@ -292,7 +293,7 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := filepath.Join(db.Dir(), "pack", tempPack+"dead")
+	dead := filepath.Join(db.Dir(), "pack", oldTempPack+"dead")
 	if err := os.WriteFile(dead, make([]byte, 100), 0o444); err != nil {
 		t.Fatal(err)
 	}
@@ -335,6 +336,7 @@ func TestStreamOfWrongSizeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Abort()
+	defer w.Release()
 	lane := w.NewLane()
 	for _, size := range []int64{9, 11} {
 		if _, _, err := lane.AddStream(Blob, size, strings.NewReader("ten bytes.")); !errors.Is(err, ErrSize) {

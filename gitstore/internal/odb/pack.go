@@ -22,6 +22,9 @@ type pack struct {
 	// opens counts the pack files that the database keeps open.
 	opens *atomic.Int64
 
+	// gone says that git has removed the pack.
+	gone atomic.Bool
+
 	once  sync.Once
 	ready atomic.Bool
 	err   error

@@ -25,6 +25,10 @@ type PackWriter struct {
 	// loose are the loose objects there were at the start: asking the file
 	// system for each new object would cost a system call apiece.
 	loose map[ID]struct{}
+	// again packs what is stored already, too.
+	again bool
+	// keep marks the pack from before it is published until Release.
+	keep *keep
 
 	mu      sync.Mutex
 	claimed map[ID]struct{}
@@ -51,13 +55,16 @@ const deflateLevel = zlib.BestSpeed
 
 const packHeader = 12
 
-// NewPack starts a pack. It must end in Finish or Abort.
+// NewPack starts a pack. It must end in Finish and Release, or in Abort.
 func (db *DB) NewPack() (*PackWriter, error) {
-	dir := filepath.Join(db.dir, "pack")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(db.dir, "pack"), 0o777); err != nil {
 		return nil, err
 	}
-	tmp, err := durable.Create(dir, tempPack, 0o444)
+	// What git removed meanwhile isn't stored any more.
+	if err := db.Refresh(); err != nil {
+		return nil, err
+	}
+	tmp, err := db.create(tempPack)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +85,7 @@ func (w *PackWriter) stored(id ID) bool {
 
 // claim says whether the caller is the first to bring this object.
 func (w *PackWriter) claim(id ID) bool {
-	if w.stored(id) {
+	if !w.again && w.stored(id) {
 		return false
 	}
 	w.mu.Lock()
@@ -206,7 +213,7 @@ var ErrSize = errors.New("content changed its size while it was read")
 // grow with it. The deflated form waits in a file of its own until the object's
 // name says whether it is new.
 func (l *Lane) AddStream(typ Type, size int64, r io.Reader) (ID, bool, error) {
-	spool, err := durable.Create(filepath.Dir(l.w.tmp.Name()), tempPack, 0o444)
+	spool, err := l.w.db.create(tempPack)
 	if err != nil {
 		return ID{}, false, l.w.fail(err)
 	}
@@ -271,9 +278,14 @@ func (c *crcWriter) Write(b []byte) (int, error) {
 // Abort throws the pack away. It does nothing after Finish.
 func (w *PackWriter) Abort() { w.tmp.Discard() }
 
+// Release lets git collect the pack's objects as any others: a ref names them by
+// now, or never will.
+func (w *PackWriter) Release() { w.keep.release() }
+
 // Finish writes what the lanes still hold, makes pack and index durable and
 // publishes them, the index last: a pack without an index is invisible to every
-// reader. No lane may be used any more.
+// reader. Until Release, git's collecting leaves the pack alone. No lane may be
+// used any more.
 func (w *PackWriter) Finish() (Packed, error) {
 	for _, l := range w.lanes {
 		if err := l.flush(); err != nil {
@@ -291,29 +303,37 @@ func (w *PackWriter) Finish() (Packed, error) {
 	if err != nil {
 		return Packed{}, err
 	}
-	dir := filepath.Dir(w.tmp.Name())
 	name := fmt.Sprintf("pack-%x", sum)
-	idx, err := durable.Create(dir, tempIndex, 0o444)
-	if err != nil {
-		return Packed{}, err
-	}
-	defer idx.Discard()
-	if _, err := idx.Write(encodeIndex(w.entries, sum)); err != nil {
-		return Packed{}, err
-	}
-	if err := errors.Join(idx.Sync(), w.tmp.Sync()); err != nil {
-		return Packed{}, err
-	}
-	if err := w.tmp.Rename(filepath.Join(dir, name+".pack")); err != nil {
-		return Packed{}, err
-	}
-	if err := durable.SyncDir(dir); err != nil {
-		return Packed{}, err
-	}
-	if err := idx.Publish(filepath.Join(dir, name+".idx")); err != nil {
+	if err := w.publish(name, encodeIndex(w.entries, sum)); err != nil {
+		w.Release()
 		return Packed{}, err
 	}
 	return Packed{Name: name, Objects: len(w.entries), Bytes: w.end + sha1.Size}, w.db.Refresh()
+}
+
+func (w *PackWriter) publish(name string, index []byte) (err error) {
+	dir := filepath.Join(w.db.dir, "pack")
+	idx, err := w.db.create(tempIndex)
+	if err != nil {
+		return err
+	}
+	defer idx.Discard()
+	if _, err := idx.Write(index); err != nil {
+		return err
+	}
+	if err := errors.Join(idx.Sync(), w.tmp.Sync()); err != nil {
+		return err
+	}
+	if w.keep, err = w.db.keepPack(name); err != nil {
+		return err
+	}
+	if err := w.tmp.Rename(filepath.Join(dir, name+".pack")); err != nil {
+		return err
+	}
+	if err := durable.SyncDir(dir); err != nil {
+		return err
+	}
+	return idx.Publish(filepath.Join(dir, name+".idx"))
 }
 
 // seal writes header and trailer. The header holds the number of objects, which

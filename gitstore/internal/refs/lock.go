@@ -99,7 +99,12 @@ func (l *lockFile) publish(final string) error {
 	if err := os.Rename(l.path, final); err != nil {
 		return err
 	}
-	err := errors.Join(l.f.Close(), durable.SyncDir(filepath.Dir(final)))
+	err := durable.SyncDir(filepath.Dir(final))
+	if errors.Is(err, fs.ErrNotExist) {
+		// git has packed the ref already, and removed the empty directory.
+		err = nil
+	}
+	err = errors.Join(l.f.Close(), err)
 	l.done()
 	return err
 }

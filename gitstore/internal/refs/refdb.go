@@ -53,8 +53,8 @@ var (
 	// ErrNotFound says that there is no such ref. It also matches
 	// [fs.ErrNotExist].
 	ErrNotFound error = notFound{}
-	// ErrBroken says that a ref's file holds no object's name. See
-	// [BrokenError].
+	// ErrBroken says that a ref's file, or packed-refs, holds what is no object's
+	// name. See [BrokenError].
 	ErrBroken = errors.New("broken ref")
 )
 
@@ -230,14 +230,14 @@ func parsePacked(data []byte) (*packedRefs, error) {
 		case line[0] == '^':
 			id, ok := parseID(line[1:])
 			if !ok || len(p.refs) == 0 {
-				return nil, fmt.Errorf("packed-refs: malformed line %q", line)
+				return nil, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
 			}
 			p.refs[len(p.refs)-1].Peeled = id
 		default:
 			hex, name, ok := bytes.Cut(line, []byte(" "))
 			id, valid := parseID(hex)
 			if !ok || !valid {
-				return nil, fmt.Errorf("packed-refs: malformed line %q", line)
+				return nil, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
 			}
 			p.refs = append(p.refs, Ref{Name: string(name), ID: id})
 		}

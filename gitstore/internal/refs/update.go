@@ -132,6 +132,13 @@ func (db *DB) hold(ctx context.Context, name string) (*Held, error) {
 	return &Held{db: db, name: name, lock: lock, current: id, broken: broken}, nil
 }
 
+// LockAny is Lock for a ref that may be broken: Current then has nothing, and
+// Broken says so.
+func (db *DB) LockAny(ctx context.Context, name string) (*Held, error) { return db.hold(ctx, name) }
+
+// Broken is what is wrong with the ref's file, nil when nothing is.
+func (h *Held) Broken() error { return h.broken }
+
 // Current is what the ref names; false when there is none.
 func (h *Held) Current() (ID, bool) { return h.current, h.current != ID{} }
 
@@ -140,6 +147,12 @@ func (h *Held) Release() { h.lock.release() }
 
 // Commit makes the ref name id, durably, and lets it go. The null id deletes it.
 func (h *Held) Commit(id ID, reason string) error {
+	return h.CommitAfter(id, reason, func() error { return nil })
+}
+
+// CommitAfter is Commit that calls last when all but the ref's change itself is
+// done, and changes nothing when that fails.
+func (h *Held) CommitAfter(id ID, reason string, last func() error) error {
 	if h.lock.f == nil {
 		return fmt.Errorf("ref %s is not held any more", h.name)
 	}
@@ -161,6 +174,9 @@ func (h *Held) Commit(id ID, reason string) error {
 	if err := removeEmptyDirs(final); err != nil {
 		return err
 	}
+	if err := last(); err != nil {
+		return err
+	}
 	return h.lock.publish(final)
 }
 
@@ -176,7 +192,7 @@ func (h *Held) remove() error {
 	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	err := os.Remove(filepath.Join(h.db.dir, "logs", filepath.FromSlash(h.name)))
+	err := os.Remove(h.db.logPath(h.name))
 	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 		return nil
 	}
@@ -275,7 +291,7 @@ func (db *DB) log(name string, from, to ID, reason string) error {
 	who, email, when := db.opts.Ident()
 	reason = strings.Join(strings.Fields(reason), " ")
 	line := fmt.Sprintf("%x %x %s <%s> %d +0000\t%s\n", from, to, who, email, when.Unix(), reason)
-	path := filepath.Join(db.dir, "logs", filepath.FromSlash(name))
+	path := db.logPath(name)
 	if err := removeEmptyDirs(path); err != nil {
 		return err
 	}

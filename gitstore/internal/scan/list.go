@@ -87,8 +87,8 @@ func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names []string
 // enter takes in what the directory itself changes: its own .gitignore, and the
 // rules of a repository of its own.
 func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names []string) {
-	if _, nested := slices.BinarySearch(names, ".git"); nested && d.parent != nil {
-		w.nested(state)
+	if _, nested := slices.BinarySearch(names, ".git"); nested {
+		w.nested(state, d.parent == nil)
 	}
 	if state.scope == nil || state.onlyTracked {
 		return
@@ -102,10 +102,16 @@ func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names []string)
 	}
 }
 
-// nested lets a repository's own rules hold from here on down.
-func (w *walker) nested(state *dirState) {
+// nested lets a repository's own rules hold from here on down. The project's own
+// rules hold already; a .git that is no repository's is left out with a word.
+func (w *walker) nested(state *dirState, top bool) {
 	scope := w.opts.Nested(state.path)
 	if scope == nil {
+		w.mu.Lock()
+		w.tree.Special = append(w.tree.Special, Failure{join(state.path, ".git"), ErrNoRepository})
+		w.mu.Unlock()
+	}
+	if scope == nil || top {
 		return
 	}
 	w.mu.Lock()

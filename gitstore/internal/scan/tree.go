@@ -27,7 +27,8 @@ type Tree struct {
 	Files, Bytes, Read int64
 	// Failed are the paths that could not be recorded as they are.
 	Failed []Failure
-	// Special are sockets, pipes and devices, which have no content to record.
+	// Special are sockets, pipes and devices, which have no content to record, and
+	// what only bears a name that no tree may hold.
 	Special []Failure
 	Nested  []Nested
 }

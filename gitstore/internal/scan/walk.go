@@ -65,6 +65,9 @@ var (
 	ErrChanged = errors.New("changed while it was read")
 	// ErrSpecial says that there is no content to record.
 	ErrSpecial = errors.New("not a file, directory or symbolic link")
+	// ErrNoRepository says that a .git, which no tree may hold, is no repository's
+	// either.
+	ErrNoRepository = errors.New("named .git, but no repository")
 )
 
 // Walk reads the project. What can't be read is in the Tree's Failed; an error

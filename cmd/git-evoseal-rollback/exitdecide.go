@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/auth"
+	"github.com/evoseal/git-evoseal-rollback/manager/policy"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
+)
+
+// code is 1 for a version that failed, 17 for one that nothing was decided of.
+func (e *verdictError) code() int {
+	if e.outcome == verdict.Fail {
+		return exitFailed
+	}
+	return exitUndecided
+}
+
+// judgeDecision knows the errors of policy, tokens and chains.
+func (c *call) judgeDecision(err error) (answer, bool) {
+	var denied *auth.DeniedError
+	if errors.As(err, &denied) {
+		return answer{exitDenied, "denied", denied.Decision.Hint}, true
+	}
+	var parse *policy.ParseError
+	isParse := errors.As(err, &parse)
+	if errors.Is(err, manager.ErrPolicy) {
+		return answer{exitFailed, "policy", c.shown("policy edit") + " mends it, " + c.shown("policy log") + " tells who changed it"}, true
+	}
+	if isParse {
+		hint := parse.Hint
+		if hint == "" {
+			hint = "docs/policy.md describes every key; " + c.shown("policy get") + " lists them"
+		}
+		return answer{exitUsage, "policy", hint}, true
+	}
+	for _, row := range []struct {
+		err    error
+		answer answer
+	}{
+		{auth.ErrLastAdmin, answer{exitFailed, "last_admin", "issue another admin token first: " + c.shown("token issue --role admin --label …")}},
+		{auth.ErrNoToken, answer{exitNotFound, "no_token", c.shown("token list") + " shows which there are"}},
+		{auth.ErrBadToken, answer{exitUsage, "bad_token", c.shown("token issue -h") + " explains"}},
+		{auth.ErrMalformed, answer{exitDenied, "denied", "the file named by --token-file must hold one token and nothing else"}},
+		{manager.ErrNoIncident, answer{exitNotFound, "no_incident", c.shown("status") + " shows what is open"}},
+		{manager.ErrNeedsReason, answer{exitUsage, "usage", "say in a few words why"}},
+		{manager.ErrDisabled, answer{exitFailed, "disabled", c.shown("policy get") + " shows the rules, " + c.shown("policy set") + " changes them"}},
+		{manager.ErrNoCandidate, answer{exitNotFound, "no_candidate", c.shown("list") + " shows the versions; " + c.shown("rollback <version>") + " brings back any of them"}},
+		{manager.ErrRewritten, answer{exitCorrupt, "rewritten", "`git --git-dir=.evoseal/.git reflog refs/notes/evoseal/history` shows what the history was"}},
+		{gitstore.ErrNothingToArchive, answer{exitFailed, "empty", "there is no record yet, so there is nothing to put away"}},
+		{errReplay, answer{exitCorrupt, "replay", c.shown("verdict show") + " shows the verdict that is kept"}},
+	} {
+		if errors.Is(err, row.err) {
+			return row.answer, true
+		}
+	}
+	return answer{}, false
+}

@@ -1,0 +1,184 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Init makes the project's store if it isn't there and opens it.
+func Init(ctx context.Context, p *Project, opts Options) (*Store, error) {
+	if s, err := Open(ctx, p, opts); !errors.Is(err, ErrNoStore) {
+		return s, err
+	}
+	if _, err := p.Exclude(); err != nil {
+		return nil, fmt.Errorf("can't exclude %s from the project's own repository: %w", Dir, err)
+	}
+	if err := create(ctx, p, opts); err != nil {
+		return nil, fmt.Errorf("can't make the store: %w", err)
+	}
+	return Open(ctx, p, opts)
+}
+
+// create builds the store under another name, so that a half-made one is never
+// taken for a store.
+func create(ctx context.Context, p *Project, opts Options) error {
+	final := p.StoreDir()
+	parent := filepath.Dir(final)
+	// Private: the store holds copies of files that may be private themselves.
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(parent, ".init-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	for _, dir := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "info", cacheDir} {
+		if err := os.MkdirAll(filepath.Join(tmp, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	files := map[string]string{
+		"HEAD":            storeHead,
+		"config":          storeConfig,
+		"info/attributes": storeAttributes,
+	}
+	for name, content := range files {
+		if err := durable.WriteFile(filepath.Join(tmp, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	s, err := openAt(tmp, p, opts)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(s.initPolicy(ctx), s.Close())
+	if err != nil {
+		return err
+	}
+	err = os.Rename(tmp, final)
+	if errors.Is(err, fs.ErrExist) {
+		// Another process was first.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(durable.SyncDir(parent), durable.SyncDir(filepath.Dir(parent)))
+}
+
+// initPolicy gives the policy its first version, which also is what records
+// are attached to while there is no checkpoint.
+func (s *Store) initPolicy(ctx context.Context) error {
+	held, err := s.refs.Lock(ctx, policyRef)
+	if err != nil {
+		return refError(err)
+	}
+	defer held.Release()
+	w := s.newWriting()
+	blob, err := w.put(odb.Blob, []byte(initialPolicy))
+	if err != nil {
+		return err
+	}
+	tree, err := w.put(odb.Tree, odb.AppendTreeEntry(nil, odb.TreeEntry{Mode: 0o100644, Name: "policy", ID: blob}))
+	if err != nil {
+		return err
+	}
+	commit, err := encodeCommit(commitData{Tree: tree, Who: s.identity(), When: s.now(), Message: "policy: the defaults\n"})
+	if err != nil {
+		return err
+	}
+	id, err := w.put(odb.Commit, commit)
+	if err != nil {
+		return err
+	}
+	return w.commit(held, id, "init")
+}
+
+// Open opens the project's store; [ErrNoStore] when there is none, and
+// [ErrStorePlace] when it isn't where it must be.
+func Open(_ context.Context, p *Project, opts Options) (*Store, error) {
+	if err := p.checkPlace(); err != nil {
+		return nil, err
+	}
+	dir := p.StoreDir()
+	if err := mendHead(dir, opts.Logger); err != nil {
+		if errors.Is(err, ErrNoStore) {
+			return nil, fmt.Errorf("%s: %w", p.Root, err)
+		}
+		return nil, err
+	}
+	// A cache that was deleted is made again.
+	if err := os.MkdirAll(filepath.Join(dir, cacheDir), 0o755); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
+	return openAt(dir, p, opts)
+}
+
+const storeHead = "ref: " + latestRef + "\n"
+
+// mendHead gives a store its HEAD again, without which git, and our own search for
+// a store, see none. What else a store must have is never made up.
+func mendHead(dir string, log hclog.Logger) error {
+	path := filepath.Join(dir, "HEAD")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	head := strings.TrimSpace(string(data))
+	if _, notID := ParseID(head); notID == nil || strings.HasPrefix(head, "ref: refs/") {
+		return nil
+	}
+	switch has := partsOf(dir); {
+	case has == 0 && err != nil:
+		return ErrNoStore
+	case has < 2:
+		return malformed("the store at " + dir + " has lost its objects or refs")
+	}
+	if err := durable.WriteFile(path, []byte(storeHead), 0o644); err != nil {
+		return &lost{"the store at " + dir + " has lost its HEAD, and can't be given another", err}
+	}
+	if log != nil {
+		log.Warn("the store had lost its HEAD: made anew", "store", dir)
+	}
+	return nil
+}
+
+// partsOf counts the two directories that every store has.
+func partsOf(dir string) int {
+	n := 0
+	for _, name := range []string{"objects", "refs"} {
+		if fi, err := os.Stat(filepath.Join(dir, name)); err == nil && fi.IsDir() {
+			n++
+		}
+	}
+	return n
+}
+
+func openAt(dir string, p *Project, opts Options) (*Store, error) {
+	db, err := odb.OpenStaged(filepath.Join(dir, "objects"), filepath.Join(dir, cacheDir))
+	if err != nil {
+		return nil, damaged("the store at "+dir, err)
+	}
+	s := &Store{dir: dir, project: p, opts: opts, log: opts.Logger, db: db}
+	if s.log == nil {
+		s.log = hclog.NewNullLogger()
+	}
+	s.refs = refs.Open(dir, refs.Options{
+		Ident:       s.reflogIdent,
+		JournalDir:  filepath.Join(dir, cacheDir),
+		Log:         s.log,
+		LockTimeout: opts.LockTimeout,
+	})
+	return s, nil
+}

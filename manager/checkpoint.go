@@ -1,0 +1,64 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/event"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
+)
+
+// CheckpointRequest says what to record. The zero value records the project
+// under a name made from the time, as a child of the newest checkpoint.
+type CheckpointRequest struct {
+	// These are as [gitstore.RecordRequest] has them.
+	Version, Message, Reason, Parent    string
+	IncludeIgnored, AllowPartial, Force bool
+	Progress                            func(gitstore.Progress)
+	// Metrics are kept with the checkpoint, for a later verdict on it.
+	Metrics map[string]verdict.Samples
+}
+
+// CheckpointResult is what was recorded, and how long that took.
+type CheckpointResult struct {
+	gitstore.Recorded
+	Duration time.Duration
+}
+
+// Checkpoint records the project, and makes the store if there is none. When the
+// metrics can't be kept the checkpoint exists all the same, and is returned with
+// the error.
+func (m *Manager) Checkpoint(ctx context.Context, req CheckpointRequest) (*CheckpointResult, error) {
+	start := time.Now()
+	s, err := m.Store(ctx)
+	if errors.Is(err, gitstore.ErrNoStore) {
+		s, err = m.Init(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rec, err := s.Record(ctx, gitstore.RecordRequest{
+		Version: req.Version, Message: req.Message, Reason: req.Reason, Parent: req.Parent,
+		IncludeIgnored: req.IncludeIgnored, AllowPartial: req.AllowPartial, Force: req.Force, Progress: req.Progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &CheckpointResult{Recorded: rec}
+	if len(req.Metrics) > 0 {
+		now := m.now()
+		entry := verdict.NewReport(newID(now), now, m.actor(), rec.Version, rec.Commit.String(), verdict.Report{Metrics: req.Metrics})
+		if err = m.append(ctx, s, rec.Commit, entry, "metrics of "+rec.Version); err != nil {
+			err = fmt.Errorf("%s is recorded, but its metrics are not: %w", rec.Version, err)
+		}
+	}
+	out.Duration = time.Since(start)
+	m.publish(ctx, s, event.CheckpointCreated, rec.Version, event.CheckpointData{
+		Version: rec.Version, Commit: rec.Commit.String(), Files: rec.Files, Bytes: rec.Bytes,
+		Partial: rec.Partial, DurationMS: out.Duration.Milliseconds(),
+	})
+	return out, err
+}

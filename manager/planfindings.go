@@ -1,0 +1,132 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
+	"github.com/evoseal/git-evoseal-rollback/safety"
+)
+
+// lookAtTarget finds out what the target holds and whether there is room.
+func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
+	p.NeedBytes = p.Checkpoint.Bytes
+	if dir, err := t.Open(); err == nil {
+		defer dir.Close()
+		if slot, err := s.SlotOf(dir); err == nil && slot != nil {
+			p.FromVersion, p.FromCommit = slot.Version, slot.Commit
+			if slot.Commit == p.Checkpoint.Commit && len(slot.Paths) == 0 && len(p.Paths) == 0 {
+				p.same = true
+				p.add(Warning, "same", fmt.Sprintf("the target already holds %s", p.Checkpoint.Version), "")
+			}
+		}
+		if free, err := safety.FreeSpace(dir); err == nil {
+			p.FreeBytes = int64(free)
+		}
+	} else if root, err := os.Open(m.project.Root); err == nil {
+		defer root.Close()
+		if free, err := safety.FreeSpace(root); err == nil {
+			p.FreeBytes = int64(free)
+		}
+	}
+	// A file takes whole blocks; what is needed for those is a guess.
+	const slack = 2048
+	need := p.NeedBytes + slack*p.Checkpoint.Files
+	if p.FreeBytes >= 0 && len(p.Paths) == 0 && p.FreeBytes < need {
+		p.add(Blocking, "space", fmt.Sprintf("the rollback takes about %s and the disk has %s left", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(p.FreeBytes))),
+			"make room, name a --target on another disk, or try all the same with --force")
+	}
+}
+
+// lookAtCheckpoint warns of what the checkpoint can't bring back.
+func (p *Plan) lookAtCheckpoint() {
+	if p.Checkpoint.Partial {
+		unread := 0
+		for _, skipped := range p.Meta.Skipped {
+			if skipped.Unread {
+				unread++
+			}
+		}
+		p.add(Warning, "partial", fmt.Sprintf("%s is partial: %d path(s) could not be read when it was recorded", p.Checkpoint.Version, unread),
+			"`show` lists them; they are missing from the target, not deleted")
+	}
+	if n := p.Meta.Privileged(); n > 0 {
+		p.add(Warning, "privileged", fmt.Sprintf("%d file(s) had a set-user-id or set-group-id bit, which stays behind", n),
+			"who owned them isn't recorded, and the bits could give away another owner's rights; set them by hand where they are needed")
+	}
+	if len(p.Meta.Nested) > 0 {
+		p.add(Warning, "nested", fmt.Sprintf("%d nested repositories come back as plain files, without their history", len(p.Meta.Nested)), "")
+	}
+}
+
+// lookAtHistory warns of what time has done to the checkpoint.
+func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan, rules *rules) error {
+	c := p.Checkpoint
+	if age := m.now().Sub(c.Time); rules.Policy.OldAfter > 0 && age > rules.Policy.OldAfter {
+		p.add(Warning, "old", fmt.Sprintf("%s is %d days old", c.Version, int(age.Hours()/24)),
+			"`list` shows newer ones; the policy's rollback.oldAfter is the bound")
+	}
+	if here := runtime.GOOS + "/" + runtime.GOARCH; p.Meta.Platform != "" && p.Meta.Platform != here {
+		p.add(Warning, "platform", fmt.Sprintf("%s was recorded on %s, and this is %s", c.Version, p.Meta.Platform, here), "")
+	}
+	standing, err := m.standing(s, c.Commit)
+	if err != nil {
+		return err
+	}
+	if standing.State == verdict.Bad {
+		p.add(Warning, "bad", fmt.Sprintf("%s is known to be bad: %s", c.Version, standing.Reason), "`list` shows which versions were verified good")
+	}
+	if c.Parent.IsZero() {
+		return nil
+	}
+	_, err = s.Resolve(ctx, c.Parent.String())
+	switch {
+	case errors.Is(err, gitstore.ErrNotFound):
+		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is no version any more", c.Version), "a cascade can't go further back than here")
+	case errors.Is(err, gitstore.ErrCorrupt) || errors.Is(err, gitstore.ErrMissingObject):
+		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is damaged", c.Version), "`verify --all` says what else is")
+	default:
+		return err
+	}
+	return nil
+}
+
+// lookAtAttempts counts the rollbacks within the policy's window. A cascade
+// counts as one. Automatic ones are always limited; people only when the policy
+// sets a limit itself, for the default is there to stop loops.
+func (m *Manager) lookAtAttempts(ctx context.Context, s *gitstore.Store, p *Plan, rules *rules, automatic bool) error {
+	everybody := rules.Policy.IsSet("rollback.maxAttempts")
+	if !automatic && !everybody {
+		return nil
+	}
+	window := rules.Policy.AttemptWindow
+	since := m.now().Add(-window)
+	records, err := m.history(ctx, s, HistoryFilter{Since: since})
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	oldest := m.now()
+	for _, r := range records {
+		if r.Action != ActionRollback || !r.attempted() || r.Trigger == "" && !everybody {
+			continue
+		}
+		id := r.ID
+		if r.Chain != "" {
+			id = r.Chain
+		}
+		seen[id] = true
+		oldest = r.Time
+	}
+	if most := rules.Policy.MaxAttempts; len(seen) >= most {
+		p.add(Blocking, "attempts", fmt.Sprintf("%d rollbacks were tried in the last %s, and the policy allows %d", len(seen), window, most),
+			fmt.Sprintf("find out why so many are needed; the next is allowed at %s, or with --force", oldest.Add(window).Format(time.RFC3339)))
+	}
+	return nil
+}
