@@ -100,9 +100,9 @@ func (c *chain) run(ctx context.Context, list []candidate) error {
 		if res != nil {
 			c.out.Steps = append(c.out.Steps, res.Record)
 		}
-		if err == nil {
+		if err == nil || errors.Is(err, ErrNotRecorded) {
 			c.out.Rollback = res
-			return nil
+			return err
 		}
 		last = fmt.Errorf("%s: %w", at.Version, err)
 		if !goesOn(err) {
@@ -183,23 +183,35 @@ func (m *Manager) UnfinishedChains(ctx context.Context) ([]UnfinishedChain, erro
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := s.TryLockChain(ctx)
-	if errors.Is(err, gitstore.ErrBusy) {
-		return nil, nil
-	}
-	if err != nil {
+	unlock, busy, err := holdChains(ctx, s)
+	if err != nil || busy {
 		return nil, err
 	}
 	defer unlock()
 	return m.unfinished(ctx, s)
 }
 
-// unfinished is for the holder of the chains' lock.
+// holdChains keeps chains from being begun while it is looked for unfinished
+// ones, which are then known to be a dead process's; busy says that a living one
+// is at work on a chain.
+func holdChains(ctx context.Context, s *gitstore.Store) (unlock func(), busy bool, err error) {
+	unlock, err = s.TryLockChain(ctx)
+	if errors.Is(err, gitstore.ErrBusy) {
+		return func() {}, true, nil
+	}
+	return unlock, false, err
+}
+
 func (m *Manager) unfinished(ctx context.Context, s *gitstore.Store) ([]UnfinishedChain, error) {
 	records, err := m.history(ctx, s, HistoryFilter{})
 	if err != nil {
 		return nil, err
 	}
+	return unfinishedOf(records), nil
+}
+
+// unfinishedOf finds chains that nothing closed in the records, newest first.
+func unfinishedOf(records []Record) []UnfinishedChain {
 	closed := make(map[string]bool)
 	steps := make(map[string][]Record)
 	var all []UnfinishedChain
@@ -220,7 +232,7 @@ func (m *Manager) unfinished(ctx context.Context, s *gitstore.Store) ([]Unfinish
 			steps[r.Chain] = append(steps[r.Chain], r)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // describe says why a version is tried, or isn't.

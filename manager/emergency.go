@@ -109,9 +109,9 @@ func (m *Manager) tryCandidates(ctx context.Context, s *gitstore.Store, req Emer
 		if res != nil {
 			out.Steps = append(out.Steps, res.Record)
 		}
-		if err == nil {
+		if err == nil || errors.Is(err, ErrNotRecorded) {
 			out.Rollback, out.Considered = res, how.considered
-			return nil
+			return err
 		}
 		last = fmt.Errorf("%s: %w", at.Version, err)
 		if !goesOn(err) {
@@ -148,7 +148,9 @@ func (m *Manager) emergencyCandidates(ctx context.Context, s *gitstore.Store, to
 		return []candidate{{Checkpoint: c, why: "named by whoever declared the emergency"}}, nil
 	}
 	l, err := m.lineage(ctx, s)
-	if err != nil {
+	if errors.Is(err, gitstore.ErrCorrupt) && l != nil {
+		m.log.Error("what was found of the versions can't be read; the newest is taken", "error", err)
+	} else if err != nil {
 		return nil, err
 	}
 	var good, unknown, skipped []candidate
@@ -195,6 +197,11 @@ func (m *Manager) Incidents(ctx context.Context) ([]Incident, error) {
 	if err != nil {
 		return nil, err
 	}
+	return incidentsOf(records), nil
+}
+
+// incidentsOf finds them in the records, newest first.
+func incidentsOf(records []Record) []Incident {
 	var all []Incident
 	at := make(map[string]int)
 	for i := range records {
@@ -220,7 +227,7 @@ func (m *Manager) Incidents(ctx context.Context) ([]Incident, error) {
 			}
 		}
 	}
-	return all, nil
+	return all
 }
 
 // CloseIncident ends an incident with a note of what was found. An empty id is

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/evoseal/git-evoseal-rollback/safety"
@@ -169,5 +170,34 @@ func TestAdminTokenClosesConfiguration(t *testing.T) {
 	records, err := m.History(ctx, HistoryFilter{Outcome: Denied})
 	if err != nil || len(records) != 7 {
 		t.Errorf("%d denials: %v", len(records), err)
+	}
+}
+
+// TestBrokenHistoryStopsBeforeTheSwap stands for a power cut that left a ref
+// empty. Nothing is done that can't be recorded, but for an emergency, which
+// says so.
+func TestBrokenHistoryStopsBeforeTheSwap(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(Options{})
+	ctx := context.Background()
+	w.line(m, "v1", "v2")
+	token := w.token(m, auth.Emergency, auth.Secret{})
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(w.dir, ".evoseal/.git/refs/notes/evoseal/history"), nil, 0o644))
+	if _, err := m.Rollback(ctx, RollbackRequest{Version: "v2"}); !errors.Is(err, gitstore.ErrCorrupt) || w.target("a") != "content of v1" {
+		t.Errorf("rollback: %v, the target holds %q", err, w.target("a"))
+	}
+	if _, err := m.EmergencyRollback(ctx, EmergencyRequest{Reason: "x", Token: token}); !errors.Is(err, ErrNotRecorded) || w.target("a") != "content of v2" {
+		t.Errorf("emergency: %v, the target holds %q", err, w.target("a"))
+	}
+	d, err := m.Doctor(ctx)
+	if err != nil || len(d.Findings) != 1 || d.Findings[0].Code != "broken-ref" {
+		t.Errorf("doctor: %+v %v", d, err)
+	}
+	_, err = m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	if records, err := m.History(ctx, HistoryFilter{}); err != nil || len(records) != 2 {
+		t.Errorf("%d records: %v", len(records), err)
 	}
 }

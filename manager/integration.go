@@ -58,7 +58,7 @@ func (m *Manager) IntegrationPoints(ctx context.Context) ([]IntegrationPoint, er
 		points = append(points, m.sinkPoints(s, r.Policy)...)
 	}
 	points = append(points, m.loggingPoint(), m.hooksPoint())
-	incidents, err := m.incidentPoint(ctx)
+	incidents, err := m.incidentPoints(ctx, s)
 	return append(points, incidents...), err
 }
 
@@ -154,26 +154,36 @@ func (m *Manager) hooksPoint() IntegrationPoint {
 	return IntegrationPoint{"hooks", PointOK, strings.Join(ours, ", "), ""}
 }
 
-// incidentPoint tells of emergencies that are open and of chains that a dead
+// incidentPoints tells of emergencies that are open and of chains that a dead
 // process left.
-func (m *Manager) incidentPoint(ctx context.Context) ([]IntegrationPoint, error) {
-	incidents, err := m.Incidents(ctx)
+func (m *Manager) incidentPoints(ctx context.Context, s *gitstore.Store) ([]IntegrationPoint, error) {
+	unlock, busy, err := holdChains(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	records, err := m.history(ctx, s, HistoryFilter{})
+	if errors.Is(err, gitstore.ErrCorrupt) {
+		return []IntegrationPoint{{"history", PointError, err.Error(), "`git evoseal-rollback doctor` mends what can be mended"}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	var points []IntegrationPoint
-	for _, i := range incidents {
+	for _, i := range incidentsOf(records) {
 		if i.Closed.IsZero() {
 			points = append(points, IntegrationPoint{"incidents", PointWarning,
 				fmt.Sprintf("%s is open since %s: %s", i.ID, i.Declared.Format("2006-01-02 15:04:05Z07:00"), i.Reason),
 				"`git evoseal-rollback emergency close --note <what was found>` ends it"})
 		}
 	}
-	chains, err := m.UnfinishedChains(ctx)
-	for _, c := range chains {
+	if busy {
+		return points, nil
+	}
+	for _, c := range unfinishedOf(records) {
 		points = append(points, IntegrationPoint{"incidents", PointWarning,
 			fmt.Sprintf("the cascade from %s was not finished: %d steps were done", c.Failed, len(c.Steps)),
 			"`git evoseal-rollback cascade " + c.Failed + "` goes on with it"})
 	}
-	return points, err
+	return points, nil
 }

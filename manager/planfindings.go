@@ -76,7 +76,9 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 		p.add(Warning, "platform", fmt.Sprintf("%s was recorded on %s, and this is %s", c.Version, p.Meta.Platform, here), "")
 	}
 	standing, err := m.standing(s, c.Commit)
-	if err != nil {
+	if errors.Is(err, gitstore.ErrCorrupt) {
+		p.add(Warning, "verdicts", fmt.Sprintf("what was found of %s can't be read: %v", c.Version, err), "`doctor` mends what can be mended")
+	} else if err != nil {
 		return err
 	}
 	if standing.State == verdict.Bad {

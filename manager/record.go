@@ -136,7 +136,7 @@ func (m *Manager) save(ctx context.Context, s *gitstore.Store, r *Record, on git
 	if on.IsZero() {
 		var err error
 		if on, err = s.Genesis(); err != nil {
-			return fmt.Errorf("can't record in the history: %w", err)
+			return fmt.Errorf("history: %w", err)
 		}
 	}
 	line, err := json.Marshal(r)
@@ -146,15 +146,22 @@ func (m *Manager) save(ctx context.Context, s *gitstore.Store, r *Record, on git
 	summary := fmt.Sprintf("%s %s %s", r.Action, r.Version, r.Outcome)
 	// What happened has happened: it is recorded also for a caller that gave up.
 	if err := s.AppendNote(context.WithoutCancel(ctx), gitstore.History, on, line, summary); err != nil {
-		return fmt.Errorf("can't record in the history: %w", err)
+		return fmt.Errorf("history: %w", err)
 	}
 	return nil
 }
 
+// ErrNotRecorded says that something was done, and that its record could not be
+// kept.
+var ErrNotRecorded = errors.New("it can't be recorded")
+
 // errRecord joins what went wrong with what went wrong when that was recorded.
 func errRecord(err, saving error) error {
-	if saving == nil {
+	switch {
+	case saving == nil:
 		return err
+	case err == nil:
+		return fmt.Errorf("it was done, but %w: %w", ErrNotRecorded, saving)
 	}
 	return errors.Join(err, saving)
 }

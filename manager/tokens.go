@@ -75,6 +75,11 @@ const wrongPerMinute = 5
 // waits before the next one is looked at.
 func (m *Manager) slowDown(ctx context.Context, s *gitstore.Store) (wrong int, err error) {
 	records, err := m.history(ctx, s, HistoryFilter{Since: m.now().Add(-time.Minute), Outcome: Denied})
+	if errors.Is(err, gitstore.ErrCorrupt) {
+		// A damaged history must not stand in the way of an emergency.
+		m.log.Warn("wrong tokens can't be counted", "error", err)
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}

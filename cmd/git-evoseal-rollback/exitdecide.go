@@ -49,6 +49,7 @@ func (c *call) judgeDecision(err error) (answer, bool) {
 		{manager.ErrDisabled, answer{exitFailed, "disabled", c.shown("policy get") + " shows the rules, " + c.shown("policy set") + " changes them"}},
 		{manager.ErrNoCandidate, answer{exitNotFound, "no_candidate", c.shown("list") + " shows the versions; " + c.shown("rollback <version>") + " brings back any of them"}},
 		{manager.ErrRewritten, answer{exitCorrupt, "rewritten", "`git --git-dir=.evoseal/.git reflog refs/notes/evoseal/history` shows what the history was"}},
+		{manager.ErrNotRecorded, answer{exitCorrupt, "not_recorded", c.shown("status") + " says what the target holds; " + c.shown("doctor") + " mends what can be mended"}},
 		{gitstore.ErrNothingToArchive, answer{exitFailed, "empty", "there is no record yet, so there is nothing to put away"}},
 		{errReplay, answer{exitCorrupt, "replay", c.shown("verdict show") + " shows the verdict that is kept"}},
 	} {
