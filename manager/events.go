@@ -22,6 +22,8 @@ type events struct {
 	subscribers map[int]func(event.Event)
 	cancels     map[int]func()
 	next        int
+	// retired are the buses that still deliver.
+	retired sync.WaitGroup
 }
 
 func newEvents() *events {
@@ -66,7 +68,7 @@ func (m *Manager) publish(ctx context.Context, s *gitstore.Store, typ event.Type
 		return
 	}
 	if e.bus == nil || !reflect.DeepEqual(e.sinks, sinks) {
-		e.shut()
+		e.retire()
 		e.open(m, s, sinks, limit)
 	}
 	ev, err := event.New(typ, m.project.Root, subject, m.now(), data)
@@ -102,21 +104,25 @@ func (e *events) open(m *Manager, s *gitstore.Store, configs []event.SinkConfig,
 	}
 }
 
-// shut delivers what waits, within the sinks' limits; e.mu is held.
-func (e *events) shut() {
+// retire lets the bus deliver what waits, within its sinks' limits, while others
+// go on; e.mu is held.
+func (e *events) retire() {
 	if e.bus == nil {
 		return
 	}
-	// Every sink bounds itself; this is for one that doesn't.
-	ctx, cancel := context.WithTimeout(context.Background(), e.longest()+time.Second)
-	defer cancel()
-	e.bus.Close(ctx)
-	if len(e.sinks) > 0 {
-		// Of use to people only.
-		_ = event.SaveResults(e.resultsPath, e.bus.Results())
-	}
+	bus, limit, path, hasSinks := e.bus, e.longest()+time.Second, e.resultsPath, len(e.sinks) > 0
 	e.bus = nil
 	clear(e.cancels)
+	e.retired.Go(func() {
+		// Every sink bounds itself; this is for one that doesn't.
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		bus.Close(ctx)
+		if hasSinks {
+			// Of use to people only.
+			_ = event.SaveResults(path, bus.Results())
+		}
+	})
 }
 
 func (e *events) longest() time.Duration {
@@ -127,10 +133,12 @@ func (e *events) longest() time.Duration {
 	return longest
 }
 
+// close waits until all that was published is delivered or given up.
 func (e *events) close() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shut()
+	e.retire()
+	e.mu.Unlock()
+	e.retired.Wait()
 }
 
 func sinkResultsPath(s *gitstore.Store) string {

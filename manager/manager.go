@@ -75,9 +75,9 @@ func New(_ context.Context, dir string, opts Options) (*Manager, error) {
 // Close delivers the events that wait, within the limits of their sinks, and
 // releases the store's files.
 func (m *Manager) Close() error {
+	m.events.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.events.close()
 	if m.store == nil {
 		return nil
 	}

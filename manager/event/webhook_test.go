@@ -83,7 +83,7 @@ func TestWebhookPostsASignedEvent(t *testing.T) {
 				body, err := io.ReadAll(r.Body)
 				e, bad := Decode(body)
 				user, password, _ := r.BasicAuth()
-				if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/cloudevents+json" ||
+				if r.Method != http.MethodPost || !r.Close || r.Header.Get("Content-Type") != "application/cloudevents+json" ||
 					r.RequestURI != "/hook?a=b" || e.Subject != "v1" || user != "ada" || password != "pw" {
 					bad = fmt.Errorf("%s %s %v %+v", r.Method, r.RequestURI, r.Header, e)
 				}

@@ -67,40 +67,44 @@ func (d *draft) named(full string) []entry {
 	return all
 }
 
-// set changes the value where it stands, or adds the key.
-func (d *draft) set(full string, key Key, value string) {
-	all := d.named(full)
-	if len(all) == 0 {
-		d.add(full, value)
-		return
+// set changes values where they stand, and adds those that are more. A key with
+// one value that is given several times has its last one changed, which holds.
+func (d *draft) set(full string, list bool, values ...string) {
+	at := d.named(full)
+	if !list && len(at) > 0 {
+		at = at[len(at)-1:]
 	}
-	holds := all[len(all)-1]
-	if key.Kind == List {
-		// Taken out from behind, so that the first one stays where it is.
-		var cuts []cut
-		for _, e := range all[1:] {
-			cuts = append(cuts, cut{e.start, e.end})
-		}
-		d.remove(cuts)
-		holds = all[0]
-	}
-	written := quote(value)
-	switch {
-	case holds.bare:
-		written = " = " + written
-	case holds.from == holds.to:
-		written = " " + written
-	}
-	d.splice(cut{holds.from, holds.to}, written)
-}
-
-func (d *draft) unset(full string) {
+	kept := min(len(at), len(values))
 	var cuts []cut
-	for _, e := range d.named(full) {
+	for _, e := range at[kept:] {
 		cuts = append(cuts, cut{e.start, e.end})
 	}
+	// From behind, so that the offsets before it stay right.
 	d.remove(cuts)
+	for i := kept - 1; i >= 0 && d.fail == nil; i-- {
+		d.write(at[i], values[i])
+	}
+	for _, value := range values[kept:] {
+		if d.fail == nil {
+			d.add(full, value)
+		}
+	}
 }
+
+// write gives an entry another value.
+func (d *draft) write(e entry, value string) {
+	written := quote(value)
+	switch {
+	case e.bare:
+		written = " = " + written
+	case e.from == e.to:
+		written = " " + written
+	}
+	d.splice(cut{e.from, e.to}, written)
+}
+
+// unset takes out each line of a key.
+func (d *draft) unset(full string) { d.set(full, true) }
 
 // add puts a line behind the last one of the key's section, or a section behind
 // everything.

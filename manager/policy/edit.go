@@ -29,7 +29,7 @@ func SetAll(text []byte, values []Assignment) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[string]bool)
+	lists := make(map[string][]string)
 	for _, a := range values {
 		full, key, err := findFor(a.Key, a.Value)
 		if err != nil {
@@ -37,12 +37,11 @@ func SetAll(text []byte, values []Assignment) ([]byte, error) {
 		}
 		section, subsection, last := splitName(full)
 		id := identity(section, subsection, last)
-		if seen[id] && key.Kind == List {
-			d.add(full, a.Value)
-		} else {
-			d.set(full, key, a.Value)
+		if key.Kind != List {
+			lists[id] = nil
 		}
-		seen[id] = true
+		lists[id] = append(lists[id], a.Value)
+		d.set(full, key.Kind == List, lists[id]...)
 	}
 	return d.finish()
 }

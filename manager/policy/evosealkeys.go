@@ -125,6 +125,10 @@ func metricsRegression(im *importer, name, path string, raw json.RawMessage) {
 // metric takes the threshold of the metric of a name, or an object.
 func metric(im *importer, name, path string, raw json.RawMessage) {
 	key := func(last string) string { return "metric." + name + "." + last }
+	if err := checkName("metric", name); err != nil || name == "" {
+		im.refuse(path, raw, "this is no name of a metric")
+		return
+	}
 	im.metrics = append(im.metrics, name)
 	switch typeOf(raw) {
 	case "a number":

@@ -117,7 +117,10 @@ func nearest(name string) []string {
 	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	var names []string
 	for _, s := range all[:min(3, len(all))] {
-		names = append(names, s.name)
+		// Far behind the best is no help.
+		if s.score >= 0.8*all[0].score {
+			names = append(names, s.name)
+		}
 	}
 	return names
 }

@@ -65,8 +65,8 @@ func TestParseErrorsNameTheirLines(t *testing.T) {
 		"[metric \"lat*\"]\ndirection = lower\n":                       {{1, "metric.lat*", "not a pattern"}},
 		"[metric \"a\"]\n[metric \"b\"]\nthreshold\n":                  {{3, "metric.b.threshold", "needs a value"}},
 		"[trigger \"a\x01\"]\ntype = tests\n":                          {{1, "trigger.a\x01", "can't be printed"}},
-		"[rollback]\nthreshold 5%\nx\n\n[a b]\n\xff\n":                 {{2, "threshold", "no ="}, {5, "", "no section's header"}, {6, "", "UTF-8"}},
-		"[rollback]\nthreshold = a\\\nb\n":                             {{2, "threshold", "next line"}},
+		"[rollback]\nthreshold 5%\n\n\n[a b]\nk = v\n1\n\xff\n":        {{2, "rollback.threshold", "no ="}, {5, "", "no section's header"}, {7, "", "neither"}, {8, "", "UTF-8"}},
+		"[rollback]\nthreshold = a\\\nb\n":                             {{2, "rollback.threshold", "next line"}},
 		"[rollback]\n\nforceRole = a\tb\n":                             {{3, "rollback.forceRole", "more than one way"}},
 		"[trigger.slow]\ntype = tests\n":                               {{1, "", "header"}},
 	} {

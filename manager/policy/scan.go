@@ -12,6 +12,9 @@ type document struct {
 	text    []byte
 	headers []header
 	entries []entry
+	// headless says that a header was refused, so that keys below it stand nowhere
+	// through no fault of their own.
+	headless bool
 }
 
 // header is the line of a [section] or [section "subsection"].
@@ -81,7 +84,10 @@ func scan(text []byte) (*document, error) {
 
 func (d *document) scanLine(line, start, end int) *ParseError {
 	raw := string(d.text[start:end])
-	content := strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
+	content := raw
+	if ended, ok := strings.CutSuffix(raw, "\n"); ok {
+		content = strings.TrimSuffix(ended, "\r")
+	}
 	if err := checkBytes(raw, content); err != nil {
 		return err
 	}
@@ -92,6 +98,7 @@ func (d *document) scanLine(line, start, end int) *ParseError {
 	case trimmed[0] == '[':
 		h, err := parseHeader(trimmed)
 		if err != nil {
+			d.headless = true
 			return err
 		}
 		h.line, h.start, h.end = line, start, end
@@ -100,14 +107,20 @@ func (d *document) scanLine(line, start, end int) *ParseError {
 	}
 	at := start + len(content) - len(trimmed)
 	e, err := parseEntry(trimmed, at)
-	if err == nil && len(d.headers) == 0 {
-		err = &ParseError{Key: e.key, Reason: "this key stands below no section", Hint: "write it below a line such as [rollback]"}
-	}
-	if err != nil {
+	if len(d.headers) == 0 {
+		if err == nil && !d.headless {
+			err = &ParseError{Key: e.key, Reason: "this key stands below no section", Hint: "write it below a line such as [rollback]"}
+		}
 		return err
 	}
 	e.header = len(d.headers) - 1
 	e.section, e.subsection = d.headers[e.header].section, d.headers[e.header].subsection
+	if err != nil {
+		if err.Key != "" {
+			err.Key = e.name()
+		}
+		return err
+	}
 	e.line, e.start, e.end = line, start, end
 	d.entries = append(d.entries, e)
 	return nil

@@ -27,22 +27,10 @@ func SetTrigger(text []byte, t verdict.Trigger) ([]byte, error) {
 	}
 	given := triggerValues(t)
 	for _, k := range triggerKeys() {
+		// Like a list, so that what is given twice is there once afterwards.
 		full := strings.Replace(k.Name, namePart, t.Name, 1)
 		_, _, last := splitName(k.Name)
-		values := given[last]
-		if len(values) == 0 {
-			d.unset(full)
-		}
-		for i, value := range values {
-			switch {
-			case d.fail != nil:
-				return nil, d.fail
-			case i == 0:
-				d.set(full, k, value)
-			default:
-				d.add(full, value)
-			}
-		}
+		d.set(full, true, given[last]...)
 	}
 	out, err := d.finish()
 	if err != nil {

@@ -102,7 +102,7 @@ func parseFraction(s string, least, most float64) (float64, error) {
 		return 0, err
 	}
 	if v < least || v > most {
-		return 0, fmt.Errorf("this is not between %v and %v", least, most)
+		return 0, fmt.Errorf("this is not between %s and %s", strconv.FormatFloat(least, 'f', -1, 64), strconv.FormatFloat(most, 'f', -1, 64))
 	}
 	return v, nil
 }
