@@ -15,6 +15,9 @@ import (
 // manyRecords is how long the history of the benchmarks is.
 const manyRecords = 10_000
 
+// longHistoryDir is longHistory's project, for TestMain to remove.
+var longHistoryDir string
+
 // longHistory is a project with that history, spread over ten versions; it is
 // made once, which takes a minute.
 var longHistory = sync.OnceValues(func() (string, error) {
@@ -22,6 +25,7 @@ var longHistory = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	longHistoryDir = dir
 	ctx := context.Background()
 	m, err := New(ctx, dir, Options{})
 	if err != nil {

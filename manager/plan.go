@@ -131,6 +131,18 @@ func (m *Manager) Plan(ctx context.Context, req RollbackRequest) (*Plan, error) 
 	return plan, err
 }
 
+// Validate says whether a rollback would be let through: the error is nil, or what
+// would stop it, with [BlockedError] for a finding that may be forced. The plan is
+// [Manager.Plan]'s. Time may pass between asking and doing, so Rollback checks all
+// of it again.
+func (m *Manager) Validate(ctx context.Context, req RollbackRequest) (*Plan, error) {
+	plan, err := m.Plan(ctx, req)
+	if err == nil {
+		err = plan.Err(req.Force)
+	}
+	return plan, err
+}
+
 func (m *Manager) mayPlan(ctx context.Context, s *gitstore.Store, req RollbackRequest) error {
 	start := time.Now()
 	rec := m.newRecord(ActionRollback, req.Version, req.Reason)

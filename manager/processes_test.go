@@ -25,7 +25,11 @@ const childVariable = "EVOSEAL_TEST_CHILD"
 func TestMain(m *testing.M) {
 	work, dir, _ := strings.Cut(os.Getenv(childVariable), " ")
 	if work == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		if longHistoryDir != "" {
+			os.RemoveAll(longHistoryDir)
+		}
+		os.Exit(code)
 	}
 	if err := childWork(work, dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
