@@ -165,7 +165,7 @@ func (s *Store) copyTree(ctx context.Context, tree ID, pack *odb.PackWriter, lan
 		if e.Mode == scan.ModeDir {
 			err = s.copyTree(ctx, e.ID, pack, lane)
 		} else if !pack.Has(e.ID) {
-			err = s.copyBlob(e.ID, lane)
+			_, err = copyBlob(s.db, e.ID, lane)
 		}
 		if err != nil {
 			return err
@@ -175,21 +175,23 @@ func (s *Store) copyTree(ctx context.Context, tree ID, pack *odb.PackWriter, lan
 	return err
 }
 
-func (s *Store) copyBlob(id ID, lane *odb.Lane) error {
-	_, size, err := s.db.Size(id)
+// copyBlob brings a blob from one database into the pack of another and returns
+// its size.
+func copyBlob(from *odb.DB, id ID, lane *odb.Lane) (int64, error) {
+	_, size, err := from.Size(id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if size < odb.BigObject {
-		data, err := s.db.ReadType(id, odb.Blob)
+		data, err := from.ReadType(id, odb.Blob)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		_, _, err = lane.Add(odb.Blob, data)
-		return err
+		return size, err
 	}
-	r := s.db.Reader(id)
+	r := from.Reader(id)
 	defer r.Close()
 	_, _, err = lane.AddStream(odb.Blob, size, r)
-	return err
+	return size, err
 }

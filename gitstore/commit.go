@@ -118,11 +118,13 @@ func parseSignature(s string) (Identity, time.Time, error) {
 
 const errTag malformed = "malformed tag"
 
-// readCommit reads a commit, through any tags on it.
-func (s *Store) readCommit(id ID) (ID, commitData, error) {
+// readCommit reads a commit of the store, through any tags on it.
+func (s *Store) readCommit(id ID) (ID, commitData, error) { return readCommit(s.db, id) }
+
+func readCommit(db *odb.DB, id ID) (ID, commitData, error) {
 	// git nests tags without a bound; nobody does so for good.
 	for range 10 {
-		typ, data, err := s.db.Read(id)
+		typ, data, err := db.Read(id)
 		if err != nil {
 			return ID{}, commitData{}, err
 		}

@@ -18,8 +18,8 @@ import (
 // Dir is the directory in a project that everything of the engine lies in.
 const Dir = ".evoseal"
 
-// ErrBareRepository says that a directory lies in a repository without a work
-// tree, which has nothing to record.
+// ErrBareRepository says that a project has no work tree, so that there is nothing
+// to record but commits.
 var ErrBareRepository = errors.New("bare repository: there is no project to record")
 
 // ErrInsideTarget says that a directory lies in a rollback target, and that its
@@ -27,10 +27,13 @@ var ErrBareRepository = errors.New("bare repository: there is no project to reco
 var ErrInsideTarget = errors.New("a rollback target is no project")
 
 // Project is the directory whose tree is recorded: the top level of a Git work
-// tree, or any directory.
+// tree, or any directory; or a bare repository, of which commits are.
 type Project struct {
-	// Root is the top, absolute, with symbolic links resolved.
+	// Root is the top, absolute, with symbolic links resolved. That of a bare
+	// repository is the repository itself.
 	Root string
+	// Bare says that there is no work tree.
+	Bare bool
 	// GitDir is the work tree's own Git directory, CommonDir the one that it
 	// shares with the others; both are empty for a project without Git.
 	GitDir, CommonDir string
@@ -39,7 +42,7 @@ type Project struct {
 }
 
 // FindProject finds the project that dir lies in: the nearest directory upwards
-// that is a Git work tree or has a store. Without one, dir itself is the
+// that is a Git work tree, a bare repository, or has a store. Without one, dir itself is the
 // project. Inside a rollback target it is the project that the target belongs
 // to. GIT_DIR and its like, which hooks inherit, are not looked at. A project
 // whose .evoseal is no directory of its own is [ErrStorePlace].
@@ -115,13 +118,22 @@ func projectAt(dir string) (*Project, error) {
 		}
 		return newProject(dir, gitDir, common), nil
 	}
+	if looksLikeRepository(dir) {
+		return bareProject(dir)
+	}
 	if hasStore(filepath.Join(dir, Dir)) {
 		return newProject(dir, "", ""), nil
 	}
-	if looksLikeRepository(dir) {
+	return nil, nil
+}
+
+// bareProject is nil for the Git directory of a work tree that is elsewhere.
+func bareProject(dir string) (*Project, error) {
+	p := newProject(dir, dir, dir)
+	if p.Bare = p.Config.Bool("core", "bare", false); !p.Bare {
 		return nil, fmt.Errorf("%s: %w", dir, ErrBareRepository)
 	}
-	return nil, nil
+	return p, nil
 }
 
 // projectOfStore finds the project whose rollback target lies at dir, somewhere
@@ -278,7 +290,7 @@ func (p *Project) nestedScope(path string) *scan.Scope {
 // whether that was needed. It is the one thing that is ever written in a
 // project's Git directory unasked.
 func (p *Project) Exclude() (changed bool, err error) {
-	if p.CommonDir == "" {
+	if p.CommonDir == "" || p.Bare {
 		return false, nil
 	}
 	const line = "/" + Dir + "/"

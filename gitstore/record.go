@@ -50,6 +50,8 @@ type Recorded struct {
 	PackBytes  int64
 	// Unchanged says that the tree is the parent's.
 	Unchanged bool
+	// Known says that nothing was recorded, since the commit was before.
+	Known bool
 }
 
 // Record makes a checkpoint of the project. Nothing is visible until all of it
@@ -58,8 +60,12 @@ type Recorded struct {
 //
 // It fails with [ErrPartial] when a path can't be read, with [ErrExists] and
 // [ErrBadName] for a version that can't be had, with [ErrNotFound] for a parent
-// that isn't there. The live project is only read.
+// that isn't there, and with [ErrBareRepository] where there is no work tree. The
+// live project is only read.
 func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error) {
+	if s.project.Bare {
+		return Recorded{}, ErrBareRepository
+	}
 	unlock, err := s.lockObjects(ctx, unix.LOCK_SH, "checkpoint")
 	if err != nil {
 		return Recorded{}, err
@@ -115,9 +121,19 @@ type recording struct {
 	pack     *odb.PackWriter
 	lane     *odb.Lane
 	tree     *scan.Tree
+	content  content
 	// notesHead is the meta notebook as it was, notesNext as it is to be.
 	notesHead, notesNext ID
 	out                  Recorded
+}
+
+// content is what a checkpoint is made of, and where that came from.
+type content struct {
+	tree         ID
+	files, bytes int64
+	meta         Meta
+	source       Head
+	dirty        string
 }
 
 // name settles version, parent and time before any work is done.
@@ -214,7 +230,16 @@ func (r *recording) scan(ctx context.Context) error {
 		return &PartialError{Paths: tree.Failed}
 	}
 	r.tree, r.lane = tree, r.pack.NewLane()
-	return tree.Build(r.lane, r.pack.Has)
+	if err := tree.Build(r.lane, r.pack.Has); err != nil {
+		return err
+	}
+	p := r.s.project
+	head := p.Head()
+	r.content = content{
+		tree: tree.Root.ID, files: tree.Files, bytes: tree.Bytes,
+		meta: newMeta(p, tree), source: head, dirty: p.dirty(head, tree),
+	}
+	return nil
 }
 
 // openCache opens the stat cache; a damaged one is an empty one.
@@ -257,7 +282,8 @@ func (s *Store) isStoreDir() func(dev, ino uint64) bool {
 // write adds meta note, commit and tag to the pack.
 func (r *recording) write() error {
 	s, who := r.s, r.s.identity()
-	r.out.Meta = newMeta(s.project, r.tree)
+	from := r.content
+	r.out.Meta = from.meta
 	data, err := json.Marshal(r.out.Meta)
 	if err != nil {
 		return err
@@ -267,16 +293,14 @@ func (r *recording) write() error {
 		return err
 	}
 	c := Checkpoint{
-		Version: r.req.Version, Tree: r.tree.Root.ID, Time: r.when, Author: who, MetaID: meta,
+		Version: r.req.Version, Tree: from.tree, Time: r.when, Author: who, MetaID: meta,
 		Message: strings.TrimSpace(r.req.Message), Reason: strings.TrimSpace(r.req.Reason),
-		ToolVersion: s.opts.ToolVersion, Files: r.tree.Files, Bytes: r.tree.Bytes, Partial: r.out.Meta.Partial,
+		SourceCommit: from.source.Commit, SourceBranch: from.source.Branch, SourceDirty: from.dirty,
+		ToolVersion: s.opts.ToolVersion, Files: from.files, Bytes: from.bytes, Partial: r.out.Meta.Partial,
 	}
 	if c.Message == "" {
 		c.Message = "checkpoint " + c.Version
 	}
-	head := s.project.Head()
-	c.SourceCommit, c.SourceBranch = head.Commit, head.Branch
-	c.SourceDirty = s.project.dirty(head, r.tree)
 	var parents []ID
 	if r.parent != nil {
 		c.Parent, parents = r.parent.Commit, []ID{r.parent.Commit}

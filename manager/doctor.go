@@ -131,6 +131,11 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 		return err
 	}
 	defer dir.Close()
+	return examineSlot(ctx, s, dir, d)
+}
+
+// examineSlot compares what the target holds with what was written into it.
+func examineSlot(ctx context.Context, s *gitstore.Store, dir *os.File, d *Diagnosis) error {
 	slot, err := s.SlotOf(dir)
 	if err != nil || slot == nil {
 		return err

@@ -291,7 +291,10 @@ func TestFindsTheProjectFromAnywhere(t *testing.T) {
 	}
 	bare := t.TempDir()
 	w.git("init", "-q", "--bare", bare)
-	if _, err := New(ctx, bare, Options{}); !errors.Is(err, gitstore.ErrBareRepository) {
+	inBare, err := New(ctx, bare, Options{})
+	w.must(err)
+	defer inBare.Close()
+	if _, err := inBare.Checkpoint(ctx, CheckpointRequest{}); !errors.Is(err, gitstore.ErrBareRepository) {
 		t.Errorf("bare: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
+	"github.com/evoseal/git-evoseal-rollback/safety"
 )
 
 // UndoRequest says why, and by what right.
@@ -69,12 +70,7 @@ func (m *Manager) undo(ctx context.Context, s *gitstore.Store, rec *Record, out 
 	if err := m.tidy(s, target); err != nil {
 		return on, err
 	}
-	if now, err := target.Open(); err == nil {
-		if slot, err := s.SlotOf(now); err == nil && slot != nil {
-			rec.FromVersion = slot.Version
-		}
-		now.Close()
-	}
+	rec.FromVersion = versionIn(s, target)
 	if err := target.SwapPrevious(); err != nil {
 		return on, err
 	}
@@ -99,4 +95,18 @@ func (m *Manager) undo(ctx context.Context, s *gitstore.Store, rec *Record, out 
 	}
 	rec.Verified = len(out.Edited) == 0
 	return slot.Commit, nil
+}
+
+// versionIn is the version that a target holds, empty for what isn't ours.
+func versionIn(s *gitstore.Store, target *safety.Target) string {
+	dir, err := target.Open()
+	if err != nil {
+		return ""
+	}
+	defer dir.Close()
+	slot, err := s.SlotOf(dir)
+	if err != nil || slot == nil {
+		return ""
+	}
+	return slot.Version
 }

@@ -65,6 +65,21 @@ func OpenStaged(dir, staging string) (*DB, error) {
 	return db, nil
 }
 
+// OpenWith is Open with other objects directories to read from as well, such as
+// those that git names to a hook. One that is gone is skipped, as git does.
+func OpenWith(dir string, others ...string) (*DB, error) {
+	db, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range others {
+		if alt, err := open(other, 1); err == nil {
+			db.alternates = append(db.alternates, alt)
+		}
+	}
+	return db, nil
+}
+
 // maxAlternates is git's own bound on how deep alternates may nest.
 const maxAlternates = 5
 
