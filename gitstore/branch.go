@@ -10,7 +10,6 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
 
 var (
@@ -28,6 +27,10 @@ type Branch struct {
 	Name    string
 	Commit  ID
 	Objects int
+	// Submodules are directories that are links to commits of their own
+	// repositories on the branch, as in the project's. What was changed in them since
+	// those commits is in the checkpoint only.
+	Submodules []string
 	// Converts says that the project's own git converts files on their way in
 	// or out (line ends, filters), so that files may show as changed.
 	Converts bool
@@ -54,11 +57,15 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	}
 	defer pack.Abort()
 	defer pack.Release()
-	lane := pack.NewLane()
-	if err := s.copyTree(ctx, c.Tree, pack, lane); err != nil {
+	b, err := s.newBranchTree(c, pack)
+	if err != nil {
 		return nil, err
 	}
-	commit := commitData{Tree: c.Tree, Who: s.identity(), When: c.Time, Message: c.branchMessage()}
+	tree, err := b.copy(ctx, c.Tree, "")
+	if err != nil {
+		return nil, err
+	}
+	commit := commitData{Tree: tree, Who: s.identity(), When: c.Time, Message: c.branchMessage()}
 	if source, err := ParseID(c.SourceCommit); err == nil && db.Has(source) {
 		commit.Parents = []ID{source}
 	}
@@ -66,7 +73,7 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	if err != nil {
 		return nil, err
 	}
-	id, _, err := lane.Add(odb.Commit, data)
+	id, _, err := b.lane.Add(odb.Commit, data)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +89,7 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	case err != nil:
 		return nil, refError(err)
 	}
-	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Converts: p.converts()}, nil
+	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Submodules: b.linked, Converts: b.converts || p.converts()}, nil
 }
 
 // CheckBranch says whether [Store.WriteBranch] could make a branch of this name.
@@ -127,71 +134,6 @@ func (s *Store) projectRefs() *refs.DB {
 	return refs.Open(s.project.CommonDir, refs.Options{Log: s.log, LockTimeout: s.opts.LockTimeout, Ident: s.reflogIdent})
 }
 
-// converts says whether git's configuration makes it convert files.
-func (p *Project) converts() bool {
-	if v, ok := p.Config.Get("core", "autocrlf"); ok && !strings.EqualFold(v, "false") {
-		return true
-	}
-	for _, v := range p.Config.values {
-		if strings.EqualFold(v.Section, "filter") {
-			return true
-		}
-	}
-	return false
-}
-
 func (c Checkpoint) branchMessage() string {
 	return withTrailers(c.Message, []trailer{{trailerVersion, c.Version}, {"Checkpoint-Commit", c.Commit.String()}})
-}
-
-// copyTree puts the tree and all below it into the pack, as far as the
-// repository doesn't have it.
-func (s *Store) copyTree(ctx context.Context, tree ID, pack *odb.PackWriter, lane *odb.Lane) error {
-	if pack.Has(tree) {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	list, err := s.readForm(tree, "")
-	if err != nil {
-		return err
-	}
-	data, err := s.db.ReadType(tree, odb.Tree)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if e.Mode == scan.ModeDir {
-			err = s.copyTree(ctx, e.ID, pack, lane)
-		} else if !pack.Has(e.ID) {
-			_, err = copyBlob(s.db, e.ID, lane)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, _, err = lane.Add(odb.Tree, data)
-	return err
-}
-
-// copyBlob brings a blob from one database into the pack of another and returns
-// its size.
-func copyBlob(from *odb.DB, id ID, lane *odb.Lane) (int64, error) {
-	_, size, err := from.Size(id)
-	if err != nil {
-		return 0, err
-	}
-	if size < odb.BigObject {
-		data, err := from.ReadType(id, odb.Blob)
-		if err != nil {
-			return 0, err
-		}
-		_, _, err = lane.Add(odb.Blob, data)
-		return size, err
-	}
-	r := from.Reader(id)
-	defer r.Close()
-	_, _, err = lane.AddStream(odb.Blob, size, r)
-	return size, err
 }

@@ -51,6 +51,28 @@ func (s *Store) HasPaths(c Checkpoint, paths []string) error {
 	return nil
 }
 
+// Extent counts the files, and their bytes, that [Store.Materialise] would write
+// for these paths of the checkpoint; none is all.
+func (s *Store) Extent(c Checkpoint, paths []string) (files, bytes int64, err error) {
+	if len(paths) == 0 {
+		return c.Files, c.Bytes, nil
+	}
+	filter, err := newPathFilter(paths)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.walkTree(c.Tree, "", func(path string, _ uint32, id ID) error {
+		if !filter.wants(path, false) {
+			return nil
+		}
+		_, size, err := s.db.Size(id)
+		files++
+		bytes += size
+		return err
+	})
+	return files, bytes, err
+}
+
 func (s *Store) hasPath(c Checkpoint, path string) (bool, error) {
 	tree := c.Tree
 	parts := strings.Split(path, "/")

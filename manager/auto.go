@@ -22,8 +22,11 @@ type AutoRequest struct {
 	// good, among the ancestors first.
 	Baseline string
 	// Reason is for the record of a rollback; empty is the verdict's.
-	Reason   string
-	Target   string
+	Reason string
+	Target string
+	// Force rolls back where a check or a limit would stop it. It takes a right of
+	// its own where tokens are required.
+	Force    bool
 	Token    auth.Secret
 	Progress func(gitstore.Progress)
 }
@@ -66,6 +69,11 @@ func (m *Manager) AutoRollback(ctx context.Context, req AutoRequest) (*AutoResul
 	grant := m.newRecord(ActionJudge, req.Version, req.Reason)
 	if err := m.authorizeRecorded(ctx, s, auth.Judge, req.Token, grant); err != nil {
 		return nil, err
+	}
+	if req.Force {
+		if err := m.authorizeRecorded(ctx, s, auth.Force, req.Token, grant); err != nil {
+			return nil, err
+		}
 	}
 	j := &judgement{m: m, s: s, rules: rules, req: req, grant: grant, out: &AutoResult{}}
 	if err := j.judge(ctx); err != nil {
@@ -188,7 +196,7 @@ func (j *judgement) rollBack(ctx context.Context) error {
 	if trigger == "" {
 		trigger = "verdict"
 	}
-	req := RollbackRequest{Version: to.Commit.String(), Reason: reason, Target: j.req.Target, Trigger: trigger, Progress: j.req.Progress}
+	req := RollbackRequest{Version: to.Commit.String(), Reason: reason, Target: j.req.Target, Force: j.req.Force, Trigger: trigger, Progress: j.req.Progress}
 	how := circumstances{action: ActionRollback, verdict: j.out.ID, grant: j.grant}
 	res, err := j.m.rollback(ctx, j.s, req, how)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -276,7 +277,11 @@ func (m *Manager) openIncident(ctx context.Context, id string) (*Incident, error
 	case len(open) == 0:
 		return nil, ErrNoIncident
 	case len(open) > 1:
-		return nil, fmt.Errorf("%w: %d are open, so name one", ErrNoIncident, len(open))
+		var ids []string
+		for _, incident := range open {
+			ids = append(ids, incident.ID)
+		}
+		return nil, fmt.Errorf("%w: name one of the open ones, %s", ErrNoIncident, strings.Join(ids, ", "))
 	}
 	return &open[0], nil
 }

@@ -124,9 +124,13 @@ func (m *Manager) VerifyHistory(ctx context.Context, sinceHead string) (*gitstor
 	return report, err
 }
 
+// ErrOpen says that the history holds something that isn't ended yet.
+var ErrOpen = errors.New("the history can't be archived")
+
 // ArchiveHistory begins the history anew and keeps the old one, whole, under a
 // ref of its own: an audit trail is never erased. Once there is an admin token, it
-// needs one.
+// needs one. An incident that is open, and a chain that a dead process left, would
+// be out of sight then: the error matches [ErrOpen].
 func (m *Manager) ArchiveHistory(ctx context.Context, reason string, token auth.Secret) (*gitstore.Archived, error) {
 	s, err := m.Store(ctx)
 	if err != nil {
@@ -136,9 +140,39 @@ func (m *Manager) ArchiveHistory(ctx context.Context, reason string, token auth.
 	if err := m.authorizeRecorded(ctx, s, auth.Archive, token, rec); err != nil {
 		return nil, err
 	}
+	unlock, err := m.nothingOpen(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	summary := "history: archived by " + rec.Actor
 	if reason != "" {
 		summary += ": " + reason
 	}
 	return s.ArchiveNotes(ctx, gitstore.History, summary)
+}
+
+// nothingOpen makes sure that the history has nothing open, and keeps chains from
+// being begun.
+func (m *Manager) nothingOpen(ctx context.Context, s *gitstore.Store) (unlock func(), err error) {
+	unlock, err = s.LockChain(ctx, "archive")
+	if err != nil {
+		return nil, err
+	}
+	records, err := m.history(ctx, s, HistoryFilter{})
+	if err == nil {
+		for _, i := range incidentsOf(records) {
+			if i.Closed.IsZero() {
+				err = fmt.Errorf("%w: incident %s is open", ErrOpen, i.ID)
+			}
+		}
+		for _, c := range unfinishedOf(records) {
+			err = fmt.Errorf("%w: the cascade from %s was not finished", ErrOpen, c.Failed)
+		}
+	}
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
 }

@@ -78,10 +78,11 @@ type Plan struct {
 	Fallback          bool
 	SafetyValidated   bool
 	// FreeBytes is the room on the target's disk, -1 when unknown; NeedBytes
-	// what the rollback takes.
-	FreeBytes, NeedBytes int64
-	Paths                []string
-	Findings             []Finding
+	// what the rollback takes, for so many Files.
+	FreeBytes, NeedBytes, Files int64
+	// Paths are those that were asked for; none is all.
+	Paths    []string
+	Findings []Finding
 
 	// same says that the target was filled with this very checkpoint.
 	same bool
@@ -177,6 +178,9 @@ func (m *Manager) plan(ctx context.Context, s *gitstore.Store, rules *rules, req
 		return p, safety.Decision{}, err
 	}
 	if err := s.HasPaths(c, req.Paths); err != nil {
+		return p, safety.Decision{}, err
+	}
+	if p.Files, p.NeedBytes, err = s.Extent(c, req.Paths); err != nil {
 		return p, safety.Decision{}, err
 	}
 	decision, err := m.choose(s, req)

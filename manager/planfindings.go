@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -16,7 +17,6 @@ import (
 
 // lookAtTarget finds out what the target holds and whether there is room.
 func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
-	p.NeedBytes = p.Checkpoint.Bytes
 	if dir, err := t.Open(); err == nil {
 		defer dir.Close()
 		if slot, err := s.SlotOf(dir); err == nil && slot != nil {
@@ -37,8 +37,8 @@ func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
 	}
 	// A file takes whole blocks; what is needed for those is a guess.
 	const slack = 2048
-	need := p.NeedBytes + slack*p.Checkpoint.Files
-	if p.FreeBytes >= 0 && len(p.Paths) == 0 && p.FreeBytes < need {
+	need := p.NeedBytes + slack*p.Files
+	if p.FreeBytes >= 0 && p.FreeBytes < need {
 		p.add(Blocking, "space", fmt.Sprintf("the rollback takes about %s and the disk has %s left", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(p.FreeBytes))),
 			"make room, name a --target on another disk, or try all the same with --force")
 	}
@@ -60,9 +60,31 @@ func (p *Plan) lookAtCheckpoint() {
 		p.add(Warning, "privileged", fmt.Sprintf("%d file(s) had a set-user-id or set-group-id bit, which stays behind", n),
 			"who owned them isn't recorded, and the bits could give away another owner's rights; set them by hand where they are needed")
 	}
-	if len(p.Meta.Nested) > 0 {
-		p.add(Warning, "nested", fmt.Sprintf("%d nested repositories come back as plain files, without their history", len(p.Meta.Nested)), "")
+	nested := 0
+	for _, n := range p.Meta.Nested {
+		if p.concerns(string(n.Path)) {
+			nested++
+		}
 	}
+	switch {
+	case nested == 1:
+		p.add(Warning, "nested", "1 nested repository comes back as plain files, without its history", "")
+	case nested > 1:
+		p.add(Warning, "nested", fmt.Sprintf("%d nested repositories come back as plain files, without their history", nested), "")
+	}
+}
+
+// concerns says whether what lies at a path is brought back, all or in part.
+func (p *Plan) concerns(path string) bool {
+	if len(p.Paths) == 0 {
+		return true
+	}
+	for _, asked := range p.Paths {
+		if asked == "." || asked == path || strings.HasPrefix(path, asked+"/") || strings.HasPrefix(asked, path+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAtHistory warns of what time has done to the checkpoint.
@@ -101,7 +123,8 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 
 // lookAtAttempts counts the rollbacks within the policy's window. A cascade
 // counts as one. Automatic ones are always limited; people only when the policy
-// sets a limit itself, for the default is there to stop loops.
+// sets a limit itself, for the default is there to stop loops. In a loop, also
+// what was in place already is one more failed version; for people it is nothing.
 func (m *Manager) lookAtAttempts(ctx context.Context, s *gitstore.Store, p *Plan, rules *rules, automatic bool) error {
 	everybody := rules.Policy.IsSet("rollback.maxAttempts")
 	if !automatic && !everybody {
@@ -116,7 +139,7 @@ func (m *Manager) lookAtAttempts(ctx context.Context, s *gitstore.Store, p *Plan
 	seen := make(map[string]bool)
 	oldest := m.now()
 	for _, r := range records {
-		if r.Action != ActionRollback || !r.attempted() || r.Trigger == "" && !everybody {
+		if r.Action != ActionRollback || !r.attempted() || r.Trigger == "" && (!everybody || r.InPlace) {
 			continue
 		}
 		id := r.ID

@@ -79,6 +79,9 @@ type Record struct {
 	SafetyValidated bool   `json:"safety_validated"`
 	Safety          string `json:"safety,omitempty"`
 	Verified        bool   `json:"verified"`
+	// InPlace says that the target held the version already, so that nothing was
+	// written.
+	InPlace bool `json:"in_place,omitempty"`
 	// Trigger is what asked for an automatic rollback, Verdict the id of the
 	// verdict behind it. Chain joins the records of one cascade, of which Step
 	// counts the attempts; Incident those of one emergency.

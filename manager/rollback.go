@@ -238,6 +238,7 @@ func (r *rollback) inPlace(ctx context.Context, target *safety.Target) bool {
 	}
 	c := r.out.Checkpoint
 	r.rec.Files, r.rec.Bytes, r.out.Unchanged = c.Files, c.Bytes, c.Files
+	r.rec.InPlace = true
 	r.out.HasPrevious, _ = target.HasPrevious()
 	return true
 }

@@ -9,8 +9,11 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/safety"
 )
 
-// UndoRequest says why, and by what right.
+// UndoRequest says what to undo, why, and by what right.
 type UndoRequest struct {
+	// Target is the directory whose last rollback is undone, as a person named it;
+	// empty is the configured one or the default.
+	Target string
 	Reason string
 	Token  auth.Secret
 }
@@ -38,7 +41,7 @@ func (m *Manager) Undo(ctx context.Context, req UndoRequest) (*UndoResult, error
 	rec := m.newRecord(ActionUndo, "", req.Reason)
 	var on gitstore.ID
 	if err = m.authorize(ctx, s, auth.Rollback, req.Token, rec); err == nil {
-		on, err = m.undo(ctx, s, rec, out)
+		on, err = m.undo(ctx, s, req.Target, rec, out)
 	}
 	if err != nil {
 		rec.Outcome, rec.Error = outcomeOf(err), err.Error()
@@ -53,14 +56,14 @@ func (m *Manager) Undo(ctx context.Context, req UndoRequest) (*UndoResult, error
 	return out, err
 }
 
-func (m *Manager) undo(ctx context.Context, s *gitstore.Store, rec *Record, out *UndoResult) (on gitstore.ID, err error) {
+func (m *Manager) undo(ctx context.Context, s *gitstore.Store, path string, rec *Record, out *UndoResult) (on gitstore.ID, err error) {
 	unlock, err := s.LockTarget(ctx, "undo")
 	if err != nil {
 		return on, err
 	}
 	defer unlock()
 	// The exchange loses nothing, whoever made what lies there.
-	decision, err := m.choose(s, RollbackRequest{Adopt: true})
+	decision, err := m.choose(s, RollbackRequest{Target: path, Adopt: true})
 	rec.take(&Plan{Target: decision.Used, Requested: decision.Requested, Fallback: decision.Fallback, SafetyValidated: decision.Validated}, decision, err)
 	if err != nil {
 		return on, err

@@ -55,6 +55,10 @@ var evosealExamples = map[string]struct {
 			"rollback.requireAuth: false (default) → true", "trigger.metrics.threshold: not set → 0.08", "trigger.tests.enabled: true (default) → false"},
 		[]string{"authorized_users", "surprise", "rollback_triggers.max_attempts"},
 	},
+	"attempts beside the threshold": {
+		`{"rollback_triggers": {"metrics_regression": {"threshold": 0.08, "max_attempts": 4}}}`,
+		[]string{"rollback.maxAttempts: 3 (default) → 4", "trigger.metrics.threshold: not set → 0.08"}, nil,
+	},
 	"nothing": {`{}`, nil, nil},
 	"objects": {
 		`{"triggers": {"test_failure": {"enabled": true, "min_failures": 2, "retries": 1, "colour": 3}, "metrics_regression": {"enabled": false, "metrics": {"loss": {"threshold": 1, "must_have_data": true}}}}}`,

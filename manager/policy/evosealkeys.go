@@ -112,6 +112,9 @@ func metricsRegression(im *importer, name, path string, raw json.RawMessage) {
 			"enabled":        plain("trigger.metrics.enabled"),
 			"threshold":      plain("trigger.metrics.threshold"),
 			"must_have_data": plain("trigger.metrics.mustHaveData"),
+			// The limit is one for all triggers, wherever it was written.
+			"max_attempts":          plain("rollback.maxAttempts"),
+			"max_rollback_attempts": plain("rollback.maxAttempts"),
 			"metrics": func(im *importer, _, path string, raw json.RawMessage) {
 				im.object(path, raw, map[string]rule{"": metric})
 			},

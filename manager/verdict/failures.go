@@ -9,6 +9,9 @@ import (
 type tally struct {
 	ran                     int
 	failed, flaky, unknowns []string
+	// rerun are those of the failed that passed when they were run again, which the
+	// trigger doesn't let count.
+	rerun []string
 }
 
 func (j *judging) tally(t Trigger) tally {
@@ -23,6 +26,7 @@ func (j *judging) tally(t Trigger) tally {
 		case Passed:
 			if test.Retries > max(t.Retries, 0) {
 				c.failed = append(c.failed, test.Name)
+				c.rerun = append(c.rerun, test.Name)
 			} else if test.Retries > 0 {
 				c.flaky = append(c.flaky, test.Name)
 			}
@@ -56,6 +60,9 @@ func (j *judging) tests(t Trigger) []Finding {
 			Outcome: Inconclusive, Required: t.MustHaveData,
 			Reason: fmt.Sprintf("no test ran that trigger %s looks at", quoted(t.Name)),
 		}}
+	}
+	if len(c.rerun) > 0 {
+		j.warn("%s passed when run again, which trigger %s doesn't let count: %s", counted(len(c.rerun), "failed test"), quoted(t.Name), listed(c.rerun))
 	}
 	if len(c.flaky) > 0 {
 		j.warn("%s passed only after being run again: %s", counted(len(c.flaky), "test"), listed(c.flaky))
