@@ -2,12 +2,10 @@ package gitstore
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +30,9 @@ type RecordRequest struct {
 	// AllowPartial records without the paths that can't be read, and marks the
 	// checkpoint so.
 	AllowPartial bool
+	// Reuse takes the parent itself, without recording anything, where it is just
+	// what would be recorded and no Version is asked for.
+	Reuse bool
 	// Force lets Version take the place of a checkpoint of that name, which
 	// stays reachable by its commit's id.
 	Force bool
@@ -50,7 +51,7 @@ type Recorded struct {
 	PackBytes  int64
 	// Unchanged says that the tree is the parent's.
 	Unchanged bool
-	// Known says that nothing was recorded, since the commit was before.
+	// Known says that nothing was recorded, since just this was before.
 	Known bool
 }
 
@@ -89,10 +90,12 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 	if err := r.scan(ctx); err != nil {
 		return Recorded{}, err
 	}
-	if err := r.write(); err != nil {
+	if err := r.writeMeta(); err != nil {
 		return Recorded{}, err
 	}
-	if err := r.publish(ctx); err != nil {
+	if req.Reuse && req.Version == "" && r.out.Unchanged && r.pack.Empty() {
+		r.out.Checkpoint, r.out.Known = *r.parent, true
+	} else if err := r.finish(ctx); err != nil {
 		return Recorded{}, err
 	}
 	if err := r.tree.WriteCache(cache); err != nil {
@@ -122,6 +125,7 @@ type recording struct {
 	lane     *odb.Lane
 	tree     *scan.Tree
 	content  content
+	meta     ID
 	// notesHead is the meta notebook as it was, notesNext as it is to be.
 	notesHead, notesNext ID
 	out                  Recorded
@@ -277,71 +281,4 @@ func (s *Store) isStoreDir() func(dev, ino uint64) bool {
 		return nil
 	}
 	return func(dev, ino uint64) bool { return ino == st.Ino && dev == uint64(st.Dev) }
-}
-
-// write adds meta note, commit and tag to the pack.
-func (r *recording) write() error {
-	s, who := r.s, r.s.identity()
-	from := r.content
-	r.out.Meta = from.meta
-	data, err := json.Marshal(r.out.Meta)
-	if err != nil {
-		return err
-	}
-	meta, _, err := r.lane.Add(odb.Blob, append(data, '\n'))
-	if err != nil {
-		return err
-	}
-	c := Checkpoint{
-		Version: r.req.Version, Tree: from.tree, Time: r.when, Author: who, MetaID: meta,
-		Message: strings.TrimSpace(r.req.Message), Reason: strings.TrimSpace(r.req.Reason),
-		SourceCommit: from.source.Commit, SourceBranch: from.source.Branch, SourceDirty: from.dirty,
-		ToolVersion: s.opts.ToolVersion, Files: from.files, Bytes: from.bytes, Partial: r.out.Meta.Partial,
-	}
-	if c.Message == "" {
-		c.Message = "checkpoint " + c.Version
-	}
-	var parents []ID
-	if r.parent != nil {
-		c.Parent, parents = r.parent.Commit, []ID{r.parent.Commit}
-		r.out.Unchanged = r.parent.Tree == c.Tree && r.parent.MetaID == c.MetaID
-	}
-	commit, err := encodeCommit(commitData{Tree: c.Tree, Parents: parents, Who: who, When: r.when, Message: c.fullMessage()})
-	if err != nil {
-		return err
-	}
-	if c.Commit, _, err = r.lane.Add(odb.Commit, commit); err != nil {
-		return err
-	}
-	if c.Tag, _, err = r.lane.Add(odb.Tag, encodeTag(c.Commit, c.Version, who, r.when, c.Message+"\n")); err != nil {
-		return err
-	}
-	r.out.Checkpoint = c
-	return r.writeNote(meta)
-}
-
-// writeNote adds the next state of the meta notebook to the pack, in the hope
-// that nobody else changes the notebook meanwhile.
-func (r *recording) writeNote(meta ID) (err error) {
-	if r.notesHead, err = r.s.notesHead(metaBook); err != nil {
-		return err
-	}
-	put := func(typ odb.Type, data []byte) (ID, error) {
-		id, _, err := r.lane.Add(typ, data)
-		return id, err
-	}
-	r.notesNext, err = r.s.notesCommit(r.notesHead, noteChange{object: r.out.Commit, blob: meta}, "meta: "+r.out.Version, put)
-	return err
-}
-
-func (c Checkpoint) fullMessage() string {
-	trailers := []trailer{
-		{trailerVersion, c.Version}, {trailerSourceCommit, c.SourceCommit}, {trailerSourceBranch, c.SourceBranch},
-		{trailerSourceDirty, c.SourceDirty}, {trailerTool, c.ToolVersion}, {trailerReason, c.Reason},
-		{trailerFiles, strconv.FormatInt(c.Files, 10)}, {trailerBytes, strconv.FormatInt(c.Bytes, 10)},
-	}
-	if c.Partial {
-		trailers = append(trailers, trailer{trailerPartial, "true"})
-	}
-	return withTrailers(c.Message, append(trailers, trailer{trailerMeta, c.MetaID.String()}))
 }

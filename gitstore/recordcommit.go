@@ -84,10 +84,13 @@ func (s *Store) RecordCommit(ctx context.Context, req RecordCommitRequest) (Reco
 	if r.req.Message == "" {
 		r.req.Message = commitSubject(id, commit)
 	}
-	if err := r.write(); err != nil {
+	if err := r.writeMeta(); err != nil {
 		return Recorded{}, err
 	}
-	return r.out, r.publish(ctx)
+	if err := r.finish(ctx); err != nil {
+		return Recorded{}, err
+	}
+	return r.out, nil
 }
 
 func (s *Store) alreadyRecorded(c Checkpoint) (Recorded, error) {

@@ -105,6 +105,13 @@ func (w *PackWriter) Has(id ID) bool {
 	return ok || w.stored(id)
 }
 
+// Empty says that nothing new was brought so far.
+func (w *PackWriter) Empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.claimed) == 0
+}
+
 // reserve takes n bytes of the pack for the entries, whose offsets are relative
 // to its start.
 func (w *PackWriter) reserve(n int64, entries []packed) int64 {

@@ -1,0 +1,87 @@
+package gitstore
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+)
+
+// writeMeta adds the meta note to the pack.
+func (r *recording) writeMeta() error {
+	r.out.Meta = r.content.meta
+	data, err := json.Marshal(r.out.Meta)
+	if err != nil {
+		return err
+	}
+	r.meta, _, err = r.lane.Add(odb.Blob, append(data, '\n'))
+	r.out.Unchanged = r.parent != nil && r.parent.Tree == r.content.tree && r.parent.MetaID == r.meta
+	return err
+}
+
+// finish makes the checkpoint of what the pack holds.
+func (r *recording) finish(ctx context.Context) error {
+	if err := r.write(); err != nil {
+		return err
+	}
+	return r.publish(ctx)
+}
+
+// write adds commit and tag to the pack.
+func (r *recording) write() error {
+	s, who := r.s, r.s.identity()
+	from := r.content
+	c := Checkpoint{
+		Version: r.req.Version, Tree: from.tree, Time: r.when, Author: who, MetaID: r.meta,
+		Message: strings.TrimSpace(r.req.Message), Reason: strings.TrimSpace(r.req.Reason),
+		SourceCommit: from.source.Commit, SourceBranch: from.source.Branch, SourceDirty: from.dirty,
+		ToolVersion: s.opts.ToolVersion, Files: from.files, Bytes: from.bytes, Partial: r.out.Meta.Partial,
+	}
+	if c.Message == "" {
+		c.Message = "checkpoint " + c.Version
+	}
+	var parents []ID
+	if r.parent != nil {
+		c.Parent, parents = r.parent.Commit, []ID{r.parent.Commit}
+	}
+	commit, err := encodeCommit(commitData{Tree: c.Tree, Parents: parents, Who: who, When: r.when, Message: c.fullMessage()})
+	if err != nil {
+		return err
+	}
+	if c.Commit, _, err = r.lane.Add(odb.Commit, commit); err != nil {
+		return err
+	}
+	if c.Tag, _, err = r.lane.Add(odb.Tag, encodeTag(c.Commit, c.Version, who, r.when, c.Message+"\n")); err != nil {
+		return err
+	}
+	r.out.Checkpoint = c
+	return r.writeNote(r.meta)
+}
+
+// writeNote adds the next state of the meta notebook to the pack, in the hope
+// that nobody else changes the notebook meanwhile.
+func (r *recording) writeNote(meta ID) (err error) {
+	if r.notesHead, err = r.s.notesHead(metaBook); err != nil {
+		return err
+	}
+	put := func(typ odb.Type, data []byte) (ID, error) {
+		id, _, err := r.lane.Add(typ, data)
+		return id, err
+	}
+	r.notesNext, err = r.s.notesCommit(r.notesHead, noteChange{object: r.out.Commit, blob: meta}, "meta: "+r.out.Version, put)
+	return err
+}
+
+func (c Checkpoint) fullMessage() string {
+	trailers := []trailer{
+		{trailerVersion, c.Version}, {trailerSourceCommit, c.SourceCommit}, {trailerSourceBranch, c.SourceBranch},
+		{trailerSourceDirty, c.SourceDirty}, {trailerTool, c.ToolVersion}, {trailerReason, c.Reason},
+		{trailerFiles, strconv.FormatInt(c.Files, 10)}, {trailerBytes, strconv.FormatInt(c.Bytes, 10)},
+	}
+	if c.Partial {
+		trailers = append(trailers, trailer{trailerPartial, "true"})
+	}
+	return withTrailers(c.Message, append(trailers, trailer{trailerMeta, c.MetaID.String()}))
+}
