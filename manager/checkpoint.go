@@ -2,12 +2,10 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
-	"github.com/evoseal/git-evoseal-rollback/manager/event"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
@@ -17,6 +15,7 @@ type CheckpointRequest struct {
 	// These are as [gitstore.RecordRequest] has them.
 	Version, Message, Reason, Parent    string
 	IncludeIgnored, AllowPartial, Force bool
+	Reuse                               bool
 	Progress                            func(gitstore.Progress)
 	// Metrics are kept with the checkpoint, for a later verdict on it.
 	Metrics map[string]verdict.Samples
@@ -33,21 +32,17 @@ type CheckpointResult struct {
 // the error.
 func (m *Manager) Checkpoint(ctx context.Context, req CheckpointRequest) (*CheckpointResult, error) {
 	start := time.Now()
-	s, err := m.Store(ctx)
-	if errors.Is(err, gitstore.ErrNoStore) {
-		s, err = m.Init(ctx)
-	}
+	s, err := m.storeOrInit(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rec, err := s.Record(ctx, gitstore.RecordRequest{
 		Version: req.Version, Message: req.Message, Reason: req.Reason, Parent: req.Parent,
-		IncludeIgnored: req.IncludeIgnored, AllowPartial: req.AllowPartial, Force: req.Force, Progress: req.Progress,
+		IncludeIgnored: req.IncludeIgnored, AllowPartial: req.AllowPartial, Force: req.Force, Reuse: req.Reuse, Progress: req.Progress,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &CheckpointResult{Recorded: rec}
 	if len(req.Metrics) > 0 {
 		now := m.now()
 		entry := verdict.NewReport(newID(now), now, m.actor(), rec.Version, rec.Commit.String(), verdict.Report{Metrics: req.Metrics})
@@ -55,10 +50,5 @@ func (m *Manager) Checkpoint(ctx context.Context, req CheckpointRequest) (*Check
 			err = fmt.Errorf("%s is recorded, but its metrics are not: %w", rec.Version, err)
 		}
 	}
-	out.Duration = time.Since(start)
-	m.publish(ctx, s, event.CheckpointCreated, rec.Version, event.CheckpointData{
-		Version: rec.Version, Commit: rec.Commit.String(), Files: rec.Files, Bytes: rec.Bytes,
-		Partial: rec.Partial, DurationMS: out.Duration.Milliseconds(),
-	})
-	return out, err
+	return m.recorded(ctx, s, rec, start), err
 }

@@ -62,27 +62,43 @@ func (t *Token) set(key, value string) (err error) {
 	case "issuedby":
 		t.IssuedBy = value
 	case "hash":
-		t.hash = value
+		t.hash = hide(value)
 	case "created":
-		t.Created, err = time.Parse(time.RFC3339, value)
+		t.Created, err = parseMoment(value)
 	case "expires":
-		t.Expires, err = time.Parse(time.RFC3339, value)
+		t.Expires, err = parseMoment(value)
 	case "revoked":
-		t.Revoked, err = time.Parse(time.RFC3339, value)
+		t.Revoked, err = parseMoment(value)
 	default:
 		err = fmt.Errorf("unknown key %q", key)
 	}
 	return err
 }
 
+// parseMoment refuses the moments that can't be written again, and the one that
+// would stand for none: a token must not be unrevoked by it.
+func parseMoment(value string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, value)
+	at = at.UTC().Truncate(time.Second)
+	if err == nil && (at.IsZero() || at.Year() < 1 || at.Year() > 9999) {
+		err = fmt.Errorf("there is no moment %q", value)
+	}
+	return at, err
+}
+
 func (t *Token) complete() error {
 	if !t.Role.valid() {
 		return fmt.Errorf("there is no role %q", t.Role)
 	}
-	if sum, err := hex.DecodeString(t.hash); err != nil || len(sum) != 32 {
+	// Capital letters would be a hash that no secret ever has.
+	hash := t.hash.text()
+	if sum, err := hex.DecodeString(hash); err != nil || len(sum) != 32 || strings.ToLower(hash) != hash {
 		return errors.New("its hash is none")
 	}
-	return nil
+	if t.ID != hash[:idDigits] {
+		return errors.New("its id is not the beginning of its hash")
+	}
+	return errors.Join(checkText(t.Label), checkText(t.IssuedBy))
 }
 
 // Encode is the book as a file in git-config syntax.
@@ -90,7 +106,7 @@ func (b Book) Encode() []byte {
 	var out bytes.Buffer
 	out.WriteString("# The tokens of this project's rollbacks. Only hashes are kept.\n")
 	for _, t := range b.tokens {
-		fmt.Fprintf(&out, "[token \"%s\"]\n\trole = %s\n\thash = %s\n", quoteSubsection(t.ID), t.Role, t.hash)
+		fmt.Fprintf(&out, "[token \"%s\"]\n\trole = %s\n\thash = %s\n", quoteSubsection(t.ID), t.Role, t.hash.text())
 		for _, text := range [][2]string{{"label", t.Label}, {"issuedBy", t.IssuedBy}} {
 			if text[1] != "" {
 				fmt.Fprintf(&out, "\t%s = \"%s\"\n", text[0], quoteValue(text[1]))

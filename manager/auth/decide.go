@@ -72,7 +72,14 @@ type DeniedError struct {
 }
 
 func (e *DeniedError) Error() string {
-	return fmt.Sprintf("not authorised to %s: %s", verbs[e.Action], e.Decision.Message)
+	verb, known := verbs[e.Action]
+	if !known {
+		verb = fmt.Sprintf("take the action %q", e.Action)
+	}
+	if e.Decision.Message == "" {
+		return "not authorised to " + verb
+	}
+	return fmt.Sprintf("not authorised to %s: %s", verb, e.Decision.Message)
 }
 
 // Is matches [ErrDenied].
@@ -161,7 +168,7 @@ func (b Book) needed(action Action, rules Rules) []Role {
 func (b Book) find(s Secret) (found Token, ok bool) {
 	hash := []byte(s.hash())
 	for _, t := range b.tokens {
-		if subtle.ConstantTimeCompare(hash, []byte(t.hash)) == 1 {
+		if subtle.ConstantTimeCompare(hash, []byte(t.hash.text())) == 1 {
 			found, ok = t, true
 		}
 	}

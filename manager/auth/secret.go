@@ -11,12 +11,32 @@ import (
 	"log/slog"
 	"math/big"
 	"strings"
+	"unique"
 )
 
 // Secret is what a bearer shows. Printing, logging and encoding it in any way
 // gives its role at most; [Secret.Reveal] alone gives it away. The zero value is
-// no secret.
-type Secret struct{ raw string }
+// no secret. Secrets may be compared.
+type Secret struct{ raw hidden }
+
+// hidden is a text that fmt doesn't find. It prints unexported fields, and for
+// verbs that it doesn't know whole values, without asking any method, but follows
+// no pointer to a string. Equal texts are equal hidden.
+type hidden struct{ at unique.Handle[string] }
+
+func hide(text string) hidden {
+	if text == "" {
+		return hidden{}
+	}
+	return hidden{unique.Make(text)}
+}
+
+func (h hidden) text() string {
+	if h == (hidden{}) {
+		return ""
+	}
+	return h.at.Value()
+}
 
 const (
 	prefix = "evr_"
@@ -43,7 +63,7 @@ func newSecret(role Role) (Secret, error) {
 		random[i] = digits[n.Int64()]
 	}
 	body := prefix + string(role) + "_" + string(random)
-	return Secret{body + checkSum(body)}, nil
+	return Secret{hide(body + checkSum(body))}, nil
 }
 
 // checkSum is the CRC-32 (IEEE) of a text in base 62.
@@ -59,7 +79,7 @@ func checkSum(body string) string {
 
 // Present takes what a bearer showed, whatever it is: [Book.Decide] says what is
 // wrong with it, so that it can be recorded. White space around it is dropped.
-func Present(raw string) Secret { return Secret{strings.TrimSpace(raw)} }
+func Present(raw string) Secret { return Secret{hide(strings.TrimSpace(raw))} }
 
 // ParseSecret is Present for whoever wants to know at once. Errors match
 // [ErrMalformed] and [ErrMistyped] and never quote what was given.
@@ -87,14 +107,16 @@ func ReadSecret(r io.Reader) (Secret, error) {
 
 // check says what is wrong with the secret's form.
 func (s Secret) check() error {
-	role, random, ok := strings.Cut(strings.TrimPrefix(s.raw, prefix), "_")
-	if !ok || !strings.HasPrefix(s.raw, prefix) || !Role(role).valid() || len(random) > 4*randomDigits {
+	raw := s.Reveal()
+	role, random, ok := strings.Cut(strings.TrimPrefix(raw, prefix), "_")
+	if !ok || !strings.HasPrefix(raw, prefix) || !Role(role).valid() || len(random) > 4*randomDigits {
 		return ErrMalformed
 	}
 	if strings.Trim(random, digits) != "" {
 		return ErrMalformed
 	}
-	body, sum := s.raw[:max(0, len(s.raw)-sumDigits)], s.raw[max(0, len(s.raw)-sumDigits):]
+	end := max(0, len(raw)-sumDigits)
+	body, sum := raw[:end], raw[end:]
 	if len(random) != randomDigits+sumDigits || checkSum(body) != sum {
 		return ErrMistyped
 	}
@@ -102,10 +124,10 @@ func (s Secret) check() error {
 }
 
 // IsZero says that there is no secret.
-func (s Secret) IsZero() bool { return s.raw == "" }
+func (s Secret) IsZero() bool { return s == Secret{} }
 
 // Reveal is the secret itself.
-func (s Secret) Reveal() string { return s.raw }
+func (s Secret) Reveal() string { return s.raw.text() }
 
 // Role is what the secret says that it is good for; the book decides. It is empty
 // for a malformed one.
@@ -113,12 +135,12 @@ func (s Secret) Role() Role {
 	if errors.Is(s.check(), ErrMalformed) {
 		return ""
 	}
-	role, _, _ := strings.Cut(strings.TrimPrefix(s.raw, prefix), "_")
+	role, _, _ := strings.Cut(strings.TrimPrefix(s.Reveal(), prefix), "_")
 	return Role(role)
 }
 
 func (s Secret) hash() string {
-	sum := sha256.Sum256([]byte(s.raw))
+	sum := sha256.Sum256([]byte(s.Reveal()))
 	return hex.EncodeToString(sum[:])
 }
 

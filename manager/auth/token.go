@@ -22,7 +22,7 @@ type Token struct {
 	Created, Expires, Revoked time.Time
 	IssuedBy                  string
 
-	hash string
+	hash hidden
 }
 
 // State is whether a token can be used.
@@ -89,10 +89,10 @@ func Issue(req IssueRequest) (Secret, Token, error) {
 		return Secret{}, Token{}, err
 	}
 	t := Token{
-		Role: req.Role, Label: req.Label, IssuedBy: req.IssuedBy, hash: secret.hash(),
+		Role: req.Role, Label: req.Label, IssuedBy: req.IssuedBy, hash: hide(secret.hash()),
 		Created: req.Now.UTC().Truncate(time.Second),
 	}
-	t.ID = t.hash[:idDigits]
+	t.ID = t.hash.text()[:idDigits]
 	if req.Lifetime > 0 {
 		t.Expires = t.Created.Add(req.Lifetime).Truncate(time.Second)
 	}
