@@ -97,7 +97,7 @@ func (b Book) Decide(req Request, rules Rules, now time.Time) Decision {
 		if len(needed) == 0 {
 			return Decision{Allowed: true, Code: Open}
 		}
-		return deny(Missing, "it takes a token with the role "+names(needed), hintShow)
+		return deny(Missing, "it takes a token with the role "+names(needed), hintShow(needed))
 	}
 	switch err := req.Secret.check(); {
 	case errors.Is(err, ErrMistyped):
@@ -112,21 +112,24 @@ func (b Book) Decide(req Request, rules Rules, now time.Time) Decision {
 	d := Decision{Role: t.Role, TokenID: t.ID, Label: t.Label}
 	switch state := t.State(now); {
 	case state == Revoked:
-		d.refuse(CodeRevoked, "the token was revoked at "+t.Revoked.Format(time.RFC3339), hintIssue)
+		d.refuse(CodeRevoked, "the token was revoked at "+t.Revoked.Format(time.RFC3339), hintIssue(t.Role))
 	case state == Expired:
-		d.refuse(CodeExpired, "the token expired at "+t.Expires.Format(time.RFC3339), hintIssue)
+		d.refuse(CodeExpired, "the token expired at "+t.Expires.Format(time.RFC3339), hintIssue(t.Role))
 	case len(needed) > 0 && !slices.Contains(needed, t.Role):
-		d.refuse(WrongRole, fmt.Sprintf("the token's role is %s, and it takes %s", t.Role, names(needed)), hintShow)
+		d.refuse(WrongRole, fmt.Sprintf("the token's role is %s, and it takes %s", t.Role, names(needed)), hintShow(needed))
 	default:
 		d.Allowed, d.Code = true, Granted
 	}
 	return d
 }
 
-const (
-	hintShow  = "show one with --token-file or in EVOSEAL_TOKEN; `git evoseal-rollback token issue` makes one"
-	hintIssue = "`git evoseal-rollback token issue` makes another"
-)
+func hintShow(needed []Role) string {
+	return "show one with --token-file or in EVOSEAL_TOKEN; `git evoseal-rollback token issue --role " + string(needed[0]) + "` makes one"
+}
+
+func hintIssue(role Role) string {
+	return "`git evoseal-rollback token issue --role " + string(role) + "` makes another"
+}
 
 func deny(code Code, message, hint string) Decision {
 	return Decision{Code: code, Message: message, Hint: hint}
