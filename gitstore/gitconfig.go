@@ -97,6 +97,10 @@ func expandHome(p string) string {
 	return p
 }
 
+// UserConfig is what the system's and the user's configuration say, which nobody
+// else can write, without any repository's.
+func UserConfig() *Config { return readConfig("", "") }
+
 // readConfig reads the files that hold for a repository; both directories are
 // empty outside one.
 func readConfig(gitDir, commonDir string) *Config {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
@@ -26,9 +27,11 @@ type AutoRequest struct {
 	Target string
 	// Force rolls back where a check or a limit would stop it. It takes a right of
 	// its own where tokens are required.
-	Force    bool
-	Token    auth.Secret
-	Progress func(gitstore.Progress)
+	Force bool
+	// JudgeOnly reaches the verdict and rolls nothing back.
+	JudgeOnly bool
+	Token     auth.Secret
+	Progress  func(gitstore.Progress)
 }
 
 // AutoResult is a verdict and what followed from it.
@@ -62,38 +65,55 @@ func (m *Manager) AutoRollback(ctx context.Context, req AutoRequest) (*AutoResul
 	if err != nil {
 		return nil, err
 	}
-	rules, err := m.inForce(s)
+	grant, err := m.mayJudge(ctx, s, req.Token, req.Force, req.Version, req.Reason)
 	if err != nil {
 		return nil, err
 	}
-	grant := m.newRecord(ActionJudge, req.Version, req.Reason)
-	if err := m.authorizeRecorded(ctx, s, auth.Judge, req.Token, grant); err != nil {
-		return nil, err
-	}
-	if req.Force {
-		if err := m.authorizeRecorded(ctx, s, auth.Force, req.Token, grant); err != nil {
-			return nil, err
-		}
-	}
-	j := &judgement{m: m, s: s, rules: rules, req: req, grant: grant, out: &AutoResult{}}
-	if err := j.judge(ctx); err != nil {
-		return nil, err
-	}
-	if j.out.Verdict.Outcome == verdict.Fail {
-		err = j.rollBack(ctx)
-	}
-	return j.out, err
+	j := &judgement{m: m, s: s, req: req, grant: grant, dir: m.project.Root}
+	return j.run(ctx)
 }
 
-// judgement is one call of AutoRollback.
+// mayJudge asks for the right to judge, and to override limits.
+func (m *Manager) mayJudge(ctx context.Context, s *gitstore.Store, token auth.Secret, force bool, version, reason string) (*Record, error) {
+	grant := m.newRecord(ActionJudge, version, reason)
+	if err := m.authorizeRecorded(ctx, s, auth.Judge, token, grant); err != nil {
+		return nil, err
+	}
+	if force {
+		return grant, m.authorizeRecorded(ctx, s, auth.Force, token, grant)
+	}
+	return grant, nil
+}
+
+// judgement is one verdict and what follows from it.
 type judgement struct {
 	m     *Manager
 	s     *gitstore.Store
 	rules *rules
 	req   AutoRequest
 	grant *Record
-	out   *AutoResult
-	l     *lineage
+	// dir is where the commands of triggers run.
+	dir string
+	// prefer is where to roll back to unless it is known to be bad; nil leaves the
+	// choice to the lineage.
+	prefer *gitstore.Checkpoint
+	out    *AutoResult
+	l      *lineage
+}
+
+// run judges by the policy in force. The result is nil where there is no verdict.
+func (j *judgement) run(ctx context.Context) (out *AutoResult, err error) {
+	if j.rules, err = j.m.inForce(j.s); err != nil {
+		return nil, err
+	}
+	j.out = &AutoResult{}
+	if err := j.judge(ctx); err != nil {
+		return nil, err
+	}
+	if j.out.Verdict.Outcome == verdict.Fail && !j.req.JudgeOnly {
+		err = j.rollBack(ctx)
+	}
+	return j.out, err
 }
 
 // judge reaches the verdict and keeps it.
@@ -120,7 +140,10 @@ func (j *judgement) judge(ctx context.Context) error {
 	if in.Baseline, err = j.baseline(ctx); err != nil {
 		return err
 	}
-	if in.Report.Checks, err = m.runChecks(ctx, in); err != nil {
+	if i := slices.IndexFunc(in.Report.Checks, func(c verdict.Check) bool { return c.Trigger == exitTrigger }); i >= 0 {
+		in.Rules.Triggers = append(slices.Clip(in.Rules.Triggers), exitRule(in.Rules, in.Report))
+	}
+	if in.Report.Checks, err = m.runChecks(ctx, in, j.dir, m.trusts(s)); err != nil {
 		return err
 	}
 	first, err := m.isFirstGood(ctx, s)
@@ -222,6 +245,9 @@ func (j *judgement) rollBack(ctx context.Context) error {
 // just that.
 func (j *judgement) choose() (to gitstore.Checkpoint, why string, ok bool) {
 	c := j.out.Checkpoint
+	if j.prefer != nil && j.l.standings[j.prefer.Commit].State != verdict.Bad {
+		return *j.prefer, "the project as it was before the command", true
+	}
 	if good, ok := j.l.lastGood(c); ok {
 		return good, "the last version that was verified good", true
 	}

@@ -175,7 +175,7 @@ func (m *Manager) recover(ctx context.Context, s *gitstore.Store, p *policy.Poli
 	}
 	open := m.newRecord(ActionCascade, "", "recovery: "+cause.Record.Error)
 	open.Trigger, open.Verdict = first.Trigger, how.verdict
-	open.Role, open.AuthorizedBy, open.Policy = how.grant.Role, how.grant.AuthorizedBy, how.grant.Policy
+	open.takeGrant(how.grant)
 	how.grant, how.admitted = open, true
 	c := &chain{
 		m: m, s: s, open: open, action: ActionCascade, attempts: p.MaxAttempts, how: how, req: first,

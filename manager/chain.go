@@ -143,7 +143,7 @@ func (c *chain) begin(ctx context.Context, failed gitstore.Checkpoint, list []ca
 func (c *chain) finish(ctx context.Context, failed gitstore.Checkpoint, start time.Time, err error) error {
 	end := c.m.newRecord(c.action, "", c.open.Reason)
 	end.Chain, end.FromVersion, end.Trigger, end.Verdict = c.out.Chain, failed.Version, c.open.Trigger, c.open.Verdict
-	end.Role, end.AuthorizedBy, end.Policy = c.open.Role, c.open.AuthorizedBy, c.open.Policy
+	end.takeGrant(c.open)
 	end.Step = len(c.tried) + len(c.out.Steps)
 	end.Outcome = Completed
 	if r := c.out.Rollback; r != nil {

@@ -26,8 +26,9 @@ type CustomTrigger interface {
 const defaultCheckTimeout = time.Minute
 
 // runChecks asks the commands and the custom triggers. What they say becomes part
-// of the report, so that the verdict can be reached again without them.
-func (m *Manager) runChecks(ctx context.Context, in verdict.Input) ([]verdict.Check, error) {
+// of the report, so that the verdict can be reached again without them. Commands
+// run in dir, unless the policy that names them isn't trusted.
+func (m *Manager) runChecks(ctx context.Context, in verdict.Input, dir string, untrusted error) ([]verdict.Check, error) {
 	checks := in.Report.Checks
 	said := make(map[string]bool)
 	for _, c := range checks {
@@ -44,8 +45,10 @@ func (m *Manager) runChecks(ctx context.Context, in verdict.Input) ([]verdict.Ch
 		limited, cancel := context.WithTimeout(ctx, bound)
 		var check verdict.Check
 		var err error
-		if t.Kind == verdict.KindCommand {
-			check, err = m.runCommand(limited, t, in)
+		if t.Kind == verdict.KindCommand && untrusted != nil {
+			err = untrusted
+		} else if t.Kind == verdict.KindCommand {
+			check, err = runCommand(limited, t, in, dir)
 		} else {
 			check, err = m.askCustom(limited, t, in)
 		}
@@ -78,17 +81,17 @@ func (m *Manager) askCustom(ctx context.Context, t verdict.Trigger, in verdict.I
 // maxReason bounds what is kept of a command's output.
 const maxReason = 1000
 
-// runCommand runs a trigger's command in the project, with the input as JSON on
+// runCommand runs a trigger's command, with the input as JSON on
 // its standard input. Exit code 0 is a pass, 1 a fail, 2 inconclusive, and
 // anything else an error. The first line that it prints is the reason.
-func (m *Manager) runCommand(ctx context.Context, t verdict.Trigger, in verdict.Input) (verdict.Check, error) {
+func runCommand(ctx context.Context, t verdict.Trigger, in verdict.Input, dir string) (verdict.Check, error) {
 	data, err := json.Marshal(in)
 	if err != nil {
 		return verdict.Check{}, err
 	}
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", t.Command)
-	cmd.Dir = m.project.Root
-	cmd.Env = commandEnv(t.Name)
+	cmd.Dir = dir
+	cmd.Env = append(cleanEnv(os.Environ(), dir), "EVOSEAL_TRIGGER="+t.Name)
 	cmd.Stdin = bytes.NewReader(data)
 	out := &bounded{most: 64 << 10}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -111,20 +114,6 @@ func (m *Manager) runCommand(ctx context.Context, t verdict.Trigger, in verdict.
 		return verdict.Check{Outcome: verdict.Inconclusive, Reason: reason}, nil
 	}
 	return verdict.Check{}, fmt.Errorf("the command ended with %w: %s", err, reason)
-}
-
-// commandEnv is the environment without what would lead a git in the command
-// to another repository, and without secrets.
-func commandEnv(trigger string) []string {
-	var env []string
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		if name == "EVOSEAL_TOKEN" || strings.HasPrefix(name, "GIT_") && name != "GIT_SSH_COMMAND" {
-			continue
-		}
-		env = append(env, v)
-	}
-	return append(env, "EVOSEAL_TRIGGER="+trigger)
 }
 
 // bounded keeps the first bytes that are written to it.

@@ -43,6 +43,7 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 		hint := "run `git evoseal-rollback verify --all` to see which checkpoints are whole"
 		d.add(Fatal, "damaged", damage.Err.Error(), hint)
 	}
+	m.examinePolicy(s, d)
 	if err := m.examineProject(s, d); err != nil {
 		return nil, err
 	}
@@ -79,6 +80,26 @@ func (d *Diagnosis) repair(ctx context.Context, s *gitstore.Store) error {
 func (d *Diagnosis) add(severity Severity, code, message, hint string) {
 	d.Findings = append(d.Findings, Finding{severity, code, message, hint})
 }
+
+// examinePolicy says what no decision could be made by.
+func (m *Manager) examinePolicy(s *gitstore.Store, d *Diagnosis) {
+	r, err := m.standingRules(s)
+	switch {
+	case errors.Is(err, ErrTokens):
+		d.add(Fatal, "tokens", err.Error(), tokensHint)
+	case err != nil:
+		d.add(Fatal, "policy", err.Error(), "`git evoseal-rollback policy log` lists earlier versions of it")
+	case r.broken != nil:
+		d.add(Fatal, "policy", r.broken.Error(), "`git evoseal-rollback policy edit` mends it")
+	case len(r.Policy.Sinks) > 0:
+		if err := m.trusts(s); err != nil {
+			d.add(Warning, "untrusted", err.Error(), "if you trust its owner: git config --global --add safe.directory "+m.project.Root)
+		}
+	}
+}
+
+// tokensHint is for a list of tokens that can't be read.
+const tokensHint = "`git evoseal-rollback policy log` names earlier commits; `git --git-dir .evoseal/.git update-ref refs/evoseal/policy` with one of them sets it back"
 
 // examineProject looks at what lies between the store and the project's git.
 func (m *Manager) examineProject(s *gitstore.Store, d *Diagnosis) error {

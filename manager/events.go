@@ -85,7 +85,14 @@ const defaultEventLimit = 5 * time.Second
 // open makes the bus; e.mu is held.
 func (e *events) open(m *Manager, s *gitstore.Store, configs []event.SinkConfig, limit time.Duration) {
 	var sinks []event.Sink
-	for _, config := range configs {
+	usable := configs
+	if len(configs) > 0 {
+		if err := m.trusts(s); err != nil {
+			m.log.Warn("events go to no sink", "error", err)
+			usable = nil
+		}
+	}
+	for _, config := range usable {
 		if config.Timeout == 0 {
 			config.Timeout = limit
 		}

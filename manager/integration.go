@@ -51,7 +51,9 @@ func (m *Manager) IntegrationPoints(ctx context.Context) ([]IntegrationPoint, er
 	}
 	points = append(points, IntegrationPoint{"store", PointOK, s.Dir(), ""})
 	r, err := m.inForce(s)
-	if err != nil {
+	if errors.Is(err, ErrTokens) {
+		points = append(points, IntegrationPoint{"tokens", PointError, err.Error(), tokensHint})
+	} else if err != nil {
 		points = append(points, IntegrationPoint{"policy", PointError, err.Error(), "`git evoseal-rollback policy edit` mends it"})
 	} else {
 		points = append(points, policyPoint(r), m.tokensPoint(r))
@@ -108,6 +110,11 @@ func (m *Manager) sinkPoints(s *gitstore.Store, p *policy.Policy) []IntegrationP
 		return []IntegrationPoint{{"events", PointOff, "no sink is set up", ""}}
 	}
 	points := []IntegrationPoint{{"events", PointOK, fmt.Sprintf("%d sinks", len(p.Sinks)), ""}}
+	if err := m.trusts(s); err != nil {
+		points[0].State, points[0].Detail = PointError, err.Error()
+		points[0].Hint = "if you trust its owner: `git config --global --add safe.directory " + m.project.Root + "`"
+		return points
+	}
 	results := m.sinkResults(s)
 	for _, sink := range p.Sinks {
 		point := IntegrationPoint{"sink " + sink.Name, PointOff, string(sink.Kind) + ": no event yet", ""}
@@ -174,7 +181,7 @@ func (m *Manager) incidentPoints(ctx context.Context, s *gitstore.Store) ([]Inte
 		if i.Closed.IsZero() {
 			points = append(points, IntegrationPoint{"incidents", PointWarning,
 				fmt.Sprintf("%s is open since %s: %s", i.ID, i.Declared.Format("2006-01-02 15:04:05Z07:00"), i.Reason),
-				"`git evoseal-rollback emergency close --note <what was found>` ends it"})
+				"`git evoseal-rollback emergency close` ends it, with --note and what was found"})
 		}
 	}
 	if busy {

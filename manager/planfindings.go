@@ -54,7 +54,7 @@ func (p *Plan) lookAtCheckpoint() {
 			}
 		}
 		p.add(Warning, "partial", fmt.Sprintf("%s is partial: %d path(s) could not be read when it was recorded", p.Checkpoint.Version, unread),
-			"`show` lists them; they are missing from the target, not deleted")
+			"`git evoseal-rollback show "+p.Checkpoint.Version+"` lists them; they are missing from the target, not deleted")
 	}
 	if n := p.Meta.Privileged(); n > 0 {
 		p.add(Warning, "privileged", fmt.Sprintf("%d file(s) had a set-user-id or set-group-id bit, which stays behind", n),
@@ -92,19 +92,19 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 	c := p.Checkpoint
 	if age := m.now().Sub(c.Time); rules.Policy.OldAfter > 0 && age > rules.Policy.OldAfter {
 		p.add(Warning, "old", fmt.Sprintf("%s is %d days old", c.Version, int(age.Hours()/24)),
-			"`list` shows newer ones; the policy's rollback.oldAfter is the bound")
+			"`git evoseal-rollback list` shows newer ones; the policy's rollback.oldAfter is the bound")
 	}
 	if here := runtime.GOOS + "/" + runtime.GOARCH; p.Meta.Platform != "" && p.Meta.Platform != here {
 		p.add(Warning, "platform", fmt.Sprintf("%s was recorded on %s, and this is %s", c.Version, p.Meta.Platform, here), "")
 	}
 	standing, err := m.standing(s, c.Commit)
 	if errors.Is(err, gitstore.ErrCorrupt) {
-		p.add(Warning, "verdicts", fmt.Sprintf("what was found of %s can't be read: %v", c.Version, err), "`doctor` mends what can be mended")
+		p.add(Warning, "verdicts", fmt.Sprintf("what was found of %s can't be read: %v", c.Version, err), "`git evoseal-rollback doctor` mends what can be mended")
 	} else if err != nil {
 		return err
 	}
 	if standing.State == verdict.Bad {
-		p.add(Warning, "bad", fmt.Sprintf("%s is known to be bad: %s", c.Version, standing.Reason), "`list` shows which versions were verified good")
+		p.add(Warning, "bad", c.Version+" is known to be bad"+because(standing.Reason), "`git evoseal-rollback list --good` shows which versions were verified good")
 	}
 	if c.Parent.IsZero() {
 		return nil
@@ -114,11 +114,31 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 	case errors.Is(err, gitstore.ErrNotFound):
 		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is no version any more", c.Version), "a cascade can't go further back than here")
 	case errors.Is(err, gitstore.ErrCorrupt) || errors.Is(err, gitstore.ErrMissingObject):
-		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is damaged", c.Version), "`verify --all` says what else is")
+		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is damaged", c.Version), "`git evoseal-rollback verify --all` says what else is")
 	default:
 		return err
 	}
 	return nil
+}
+
+// because is a reason behind a colon, nothing for none.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// span is a duration for people: 24h, not 24h0m0s.
+func span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // lookAtAttempts counts the rollbacks within the policy's window. A cascade
@@ -150,7 +170,7 @@ func (m *Manager) lookAtAttempts(ctx context.Context, s *gitstore.Store, p *Plan
 		oldest = r.Time
 	}
 	if most := rules.Policy.MaxAttempts; len(seen) >= most {
-		p.add(Blocking, "attempts", fmt.Sprintf("%d rollbacks were tried in the last %s, and the policy allows %d", len(seen), window, most),
+		p.add(Blocking, "attempts", fmt.Sprintf("%d rollbacks were tried in the last %s, and the policy allows %d", len(seen), span(window), most),
 			fmt.Sprintf("find out why so many are needed; the next is allowed at %s, or with --force", oldest.Add(window).Format(time.RFC3339)))
 	}
 	return nil

@@ -17,6 +17,11 @@ import (
 // wrote it with plain git. No decision is made by a policy like that.
 var ErrPolicy = errors.New("the policy can't be understood")
 
+// ErrTokens says that the list of tokens can't be understood, so that nobody is
+// allowed anything. Only whoever may write the store's files can set it back to an
+// earlier commit of the policy.
+var ErrTokens = errors.New("the list of tokens can't be understood")
+
 // PolicyState is a version of the policy.
 type PolicyState struct {
 	// Commit names it.
@@ -77,7 +82,7 @@ func parseRules(raw *gitstore.Policy) (*rules, error) {
 	}
 	// A list of tokens that can't be read allows nothing.
 	if r.tokens, err = parseTokens(raw); err != nil {
-		return nil, fmt.Errorf("%w: commit %s: %w", ErrPolicy, raw.Commit, err)
+		return nil, fmt.Errorf("%w: commit %s: %w", ErrTokens, raw.Commit, err)
 	}
 	return r, nil
 }
@@ -144,7 +149,7 @@ func (m *Manager) SetPolicy(ctx context.Context, req SetPolicyRequest) (*PolicyC
 	change.Change = func(now *gitstore.Policy) (map[string][]byte, error) {
 		book, err := parseTokens(now)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+			return nil, fmt.Errorf("%w: %w", ErrTokens, err)
 		}
 		if err := m.stillAllowed(ctx, book, auth.Configure, req.Token); err != nil {
 			return nil, err

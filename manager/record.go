@@ -48,6 +48,8 @@ const (
 	ActionConfigure Action = "configure"
 	ActionTokens    Action = "tokens"
 	ActionArchive   Action = "archive"
+	// ActionSkip is a hook that somebody switched off.
+	ActionSkip Action = "skip"
 )
 
 // Record is one entry of the history: what was asked, by whom, what was decided
@@ -62,9 +64,10 @@ type Record struct {
 	FromVersion string `json:"from_version,omitempty"`
 	Actor       string `json:"actor"`
 	Role        string `json:"role,omitempty"`
-	// AuthorizedBy is the label of the token that was shown, Denial the word for
-	// why it was not enough.
+	// AuthorizedBy is the label of the token that was shown, TokenID its id, which
+	// no two tokens share, Denial the word for why it was not enough.
 	AuthorizedBy string  `json:"authorized_by,omitempty"`
+	TokenID      string  `json:"token_id,omitempty"`
 	Denial       string  `json:"denial,omitempty"`
 	Reason       string  `json:"reason,omitempty"`
 	Outcome      Outcome `json:"outcome"`
@@ -107,6 +110,11 @@ type Record struct {
 	cpu time.Duration
 	// notVerified says that the target turned out not to be what was written.
 	notVerified bool
+}
+
+// takeGrant keeps by what right an enclosing request was granted.
+func (r *Record) takeGrant(g *Record) {
+	r.Role, r.AuthorizedBy, r.TokenID, r.Policy = g.Role, g.AuthorizedBy, g.TokenID, g.Policy
 }
 
 // End is when the request was done.

@@ -95,7 +95,7 @@ func outcomeOf(err error) Outcome {
 	for _, refusal := range []error{
 		safety.ErrUnsafe, gitstore.ErrNotFound, gitstore.ErrBusy, ErrBlocked, gitstore.ErrNoPath, gitstore.ErrBadPath,
 		gitstore.ErrBranchExists, gitstore.ErrNoRepository, gitstore.ErrForeignFormat, gitstore.ErrBadName, safety.ErrNoPrevious,
-		ErrNoCandidate, ErrDisabled, ErrPolicy,
+		ErrNoCandidate, ErrDisabled, ErrPolicy, ErrTokens,
 	} {
 		if errors.Is(err, refusal) {
 			return Refused
@@ -170,7 +170,7 @@ func (r *rollback) run(ctx context.Context) error {
 // authorize asks for the rollback, and once more for overriding limits.
 func (r *rollback) authorize(ctx context.Context) error {
 	if g := r.how.grant; g != nil {
-		r.rec.Role, r.rec.AuthorizedBy, r.rec.Policy = g.Role, g.AuthorizedBy, g.Policy
+		r.rec.takeGrant(g)
 		return nil
 	}
 	if r.req.Force {

@@ -52,6 +52,21 @@ func (m *Manager) standings(ctx context.Context, s *gitstore.Store) (map[gitstor
 	return all, nil
 }
 
+// Standing is what is held of a version, by any name that
+// [gitstore.Store.Resolve] knows; its State is [verdict.Unknown] for one that
+// nothing was said of.
+func (m *Manager) Standing(ctx context.Context, version string) (verdict.Standing, error) {
+	s, err := m.Store(ctx)
+	if err != nil {
+		return verdict.Standing{}, err
+	}
+	c, err := s.Resolve(ctx, version)
+	if err != nil {
+		return verdict.Standing{}, err
+	}
+	return m.standing(s, c.Commit)
+}
+
 // RollbackTarget is a checkpoint that a rollback could bring back, and what is
 // held of it.
 type RollbackTarget struct {

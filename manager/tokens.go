@@ -34,7 +34,7 @@ func (m *Manager) authorize(ctx context.Context, s *gitstore.Store, action auth.
 	if err != nil {
 		return err
 	}
-	rec.Role, rec.AuthorizedBy = string(decision.Role), decision.Label
+	rec.Role, rec.AuthorizedBy, rec.TokenID = string(decision.Role), decision.Label, decision.TokenID
 	if decision.Allowed {
 		return nil
 	}
@@ -195,7 +195,7 @@ func (m *Manager) changeTokens(ctx context.Context, s *gitstore.Store, admin aut
 		Change: func(now *gitstore.Policy) (map[string][]byte, error) {
 			book, err := parseTokens(now)
 			if err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+				return nil, fmt.Errorf("%w: %w", ErrTokens, err)
 			}
 			if err := m.stillAllowed(ctx, book, auth.Tokens, admin); err != nil {
 				return nil, err

@@ -107,7 +107,7 @@ func newComparison(name string, m Metric, base, cand Samples) comparison {
 	if c.direction != "" {
 		c.wrong = fmt.Sprintf("the direction %s of %s is neither higher nor lower", quoted(string(c.direction)), quoted(name))
 	}
-	c.direction, c.hint = "", settingHint(name, "direction", "higher|lower")
+	c.direction, c.hint = "", settingHint(name, "direction", "higher", "if higher values are better; else say lower")
 	return c
 }
 

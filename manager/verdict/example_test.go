@@ -76,7 +76,7 @@ func ExampleJudge_directionUnknown() {
 	fmt.Println(v.Findings[1].Hint)
 	// Output:
 	// error
-	// git evoseal-rollback policy set metric.widgets.direction higher|lower
+	// `git evoseal-rollback policy set metric.widgets.direction higher` if higher values are better; else say lower
 }
 
 func ExampleParseMetrics() {

@@ -72,7 +72,7 @@ func (j *judging) compare(t Trigger, m comparison, f *Finding) {
 	case undefined:
 		f.Required = true
 		f.Reason = moved + ": worse, but from a baseline of zero no loss can be told as a fraction"
-		f.Hint = settingHint(m.name, "absolute", "<the largest loss that is allowed>")
+		f.Hint = settingHint(m.name, "absolute", "1", "allows a loss of 1; name the largest that you allow")
 	case beyond:
 		f.Reason = moved + ", a loss beyond " + l.String()
 		if ranked {

@@ -131,8 +131,8 @@ func copied(x *float64) *float64 {
 }
 
 // settingHint is the exact command that sets a key of a metric's rules, quoted
-// for a shell. There is none for a name that can't be typed.
-func settingHint(metric, key, value string) string {
+// for a shell, and what it means. There is none for a name that can't be typed.
+func settingHint(metric, key, value, meaning string) string {
 	for _, r := range clean(metric) {
 		if !strconv.IsPrint(r) || r == utf8.RuneError {
 			return fmt.Sprintf("rename the metric %s: its name holds text that can't be typed", quoted(metric))
@@ -145,5 +145,5 @@ func settingHint(metric, key, value string) string {
 	if strings.ContainsFunc(setting, func(r rune) bool { return !plain(r) }) {
 		setting = "'" + strings.ReplaceAll(setting, "'", `'\''`) + "'"
 	}
-	return "git evoseal-rollback policy set " + setting + " " + value
+	return "`git evoseal-rollback policy set " + setting + " " + value + "` " + meaning
 }
