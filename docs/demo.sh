@@ -10,7 +10,8 @@ trap 'chmod -R u+rwx "$HOME"; rm -rf "$HOME"' EXIT
 
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold='\033[1m' blue='\033[36m' plain='\033[0m'; else bold='' blue='' plain=''; fi
 say() { printf "\n$bold# %s$plain\n" "$*"; }
-run() { printf "$blue\$ %s$plain\n" "$*"; "$@"; }
+quoted() { for word; do case $word in *[!A-Za-z0-9@%_+=:,./~^-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; }
+run() { printf "$blue\$%s$plain\n" "$(quoted "$@")"; "$@"; }
 proof() { printf "${bold}proof:$plain %s\n" "$*"; }
 
 project=$HOME/project

@@ -126,6 +126,8 @@ type recording struct {
 	tree     *scan.Tree
 	content  content
 	meta     ID
+	// generated says that the version was made up, and another will do.
+	generated bool
 	// notesHead is the meta notebook as it was, notesNext as it is to be.
 	notesHead, notesNext ID
 	out                  Recorded
@@ -149,7 +151,8 @@ func (r *recording) name(ctx context.Context) error {
 	if err := r.place(ctx); err != nil {
 		return err
 	}
-	if r.req.Version == "" {
+	if r.req.Version == "" || r.generated {
+		r.generated = true
 		r.req.Version = generateVersion(r.when, func(v string) bool { _, taken := names[v]; return taken })
 	}
 	if err := CheckVersion(r.req.Version); err != nil {

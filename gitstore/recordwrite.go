@@ -3,6 +3,7 @@ package gitstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -21,12 +22,31 @@ func (r *recording) writeMeta() error {
 	return err
 }
 
-// finish makes the checkpoint of what the pack holds.
+// finish makes the checkpoint of what the pack holds. When somebody else took the
+// name meanwhile that was made up for it, it gets another: only commit, tag and note
+// have to be written again.
 func (r *recording) finish(ctx context.Context) error {
-	if err := r.write(); err != nil {
-		return err
+	const tries = 100
+	for try := 1; ; try++ {
+		err := r.write()
+		if err == nil {
+			err = r.publish(ctx)
+		}
+		if !errors.Is(err, ErrExists) || !r.generated || try == tries {
+			return err
+		}
+		pack, err := r.s.db.NewPack()
+		if err != nil {
+			return err
+		}
+		// The first pack keeps git from collecting what this one needs.
+		defer pack.Abort()
+		defer pack.Release()
+		r.pack, r.lane = pack, pack.NewLane()
+		if err := r.name(ctx); err != nil {
+			return err
+		}
 	}
-	return r.publish(ctx)
 }
 
 // write adds commit and tag to the pack.

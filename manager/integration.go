@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
@@ -119,9 +120,9 @@ func (m *Manager) sinkPoints(s *gitstore.Store, p *policy.Policy) []IntegrationP
 	for _, sink := range p.Sinks {
 		point := IntegrationPoint{"sink " + sink.Name, PointOff, string(sink.Kind) + ": no event yet", ""}
 		if r, ok := results[sink.Name]; ok {
-			point.State, point.Detail = PointOK, fmt.Sprintf("%s: delivered at %s", sink.Kind, r.Time.Format("2006-01-02 15:04:05Z07:00"))
+			point.State, point.Detail = PointOK, fmt.Sprintf("%s: delivered at %s", sink.Kind, r.Time.Local().Format(time.DateTime))
 			if !r.OK {
-				point.State, point.Detail = PointWarning, fmt.Sprintf("%s: failed at %s: %s", sink.Kind, r.Time.Format("2006-01-02 15:04:05Z07:00"), r.Error)
+				point.State, point.Detail = PointWarning, fmt.Sprintf("%s: failed at %s: %s", sink.Kind, r.Time.Local().Format(time.DateTime), r.Error)
 				point.Hint = "rollbacks go on without it; mend sink." + sink.Name + " with `git evoseal-rollback policy edit`"
 			}
 		}
@@ -180,7 +181,7 @@ func (m *Manager) incidentPoints(ctx context.Context, s *gitstore.Store) ([]Inte
 	for _, i := range incidentsOf(records) {
 		if i.Closed.IsZero() {
 			points = append(points, IntegrationPoint{"incidents", PointWarning,
-				fmt.Sprintf("%s is open since %s: %s", i.ID, i.Declared.Format("2006-01-02 15:04:05Z07:00"), i.Reason),
+				fmt.Sprintf("%s is open since %s: %s", i.ID, i.Declared.Local().Format(time.DateTime), i.Reason),
 				"`git evoseal-rollback emergency close` ends it, with --note and what was found"})
 		}
 	}

@@ -171,7 +171,7 @@ func (m *Manager) lookAtAttempts(ctx context.Context, s *gitstore.Store, p *Plan
 	}
 	if most := rules.Policy.MaxAttempts; len(seen) >= most {
 		p.add(Blocking, "attempts", fmt.Sprintf("%d rollbacks were tried in the last %s, and the policy allows %d", len(seen), span(window), most),
-			fmt.Sprintf("find out why so many are needed; the next is allowed at %s, or with --force", oldest.Add(window).Format(time.RFC3339)))
+			fmt.Sprintf("find out why so many are needed; the next is allowed at %s, or with --force", oldest.Add(window).Local().Format(time.DateTime)))
 	}
 	return nil
 }

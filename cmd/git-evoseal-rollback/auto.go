@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
@@ -14,6 +15,7 @@ import (
 type autoOptions struct {
 	tests                             []string
 	metrics, baseline, reason, target string
+	force                             bool
 	token                             tokenFlag
 }
 
@@ -23,6 +25,7 @@ func (o *autoOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.baseline, "baseline", "", "compare with `version`, not with the last one that was verified good")
 	fs.StringVar(&o.reason, "reason", "", "say why, for the record of a rollback, in `text`")
 	fs.StringVar(&o.target, "target", "", "fill the directory `dir`, not .evoseal/rollback_target")
+	fs.BoolVar(&o.force, "force", false, "roll back where a check or the limit of attempts would stop it")
 	o.token.addFlags(fs)
 }
 
@@ -56,12 +59,12 @@ func (o *autoOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	c.tellFollowed(m, res)
+	c.tellFollowed(m, res, o.target)
 	return judged(res)
 }
 
 func (o *autoOptions) request(c *call) (manager.AutoRequest, error) {
-	req := manager.AutoRequest{Version: c.version(""), Baseline: o.baseline, Reason: o.reason, Target: o.target}
+	req := manager.AutoRequest{Version: c.version(""), Baseline: o.baseline, Reason: o.reason, Target: o.target, Force: o.force}
 	stdin := slices.Contains(o.tests, "-")
 	if stdin && (o.metrics == "-" || o.token.file == "-") || o.metrics == "-" && o.token.file == "-" {
 		return req, &usageError{msg: "standard input can be read only once", hint: "name files for all but one", cmd: c.cmd}
@@ -138,7 +141,7 @@ func (c *call) tellVerdict(version, baseline string, v verdict.Verdict) {
 		}
 		c.out.printf("  %-12s %s%s\n", f.Outcome, printable(f.Trigger+": "+f.Reason), dry)
 		if f.Hint != "" {
-			c.out.printf("  %-12s hint: %s\n", "", printable(f.Hint))
+			c.out.printf("  %-12s hint: %s\n", "", printable(c.rooted(f.Hint)))
 		}
 		if len(f.Tests) == 1 {
 			// The reason names it.
@@ -153,6 +156,10 @@ func (c *call) tellVerdict(version, baseline string, v verdict.Verdict) {
 	}
 	if !c.quiet {
 		for _, w := range v.Warnings {
+			if strings.HasPrefix(w, "dry run: ") {
+				// The finding says so.
+				continue
+			}
 			fmt.Fprintf(c.screen, "warning: %s\n", printable(w))
 		}
 	}
@@ -170,7 +177,7 @@ func (c *call) paintVerdict(o verdict.Outcome) string {
 }
 
 // tellFollowed says what the verdict led to.
-func (c *call) tellFollowed(m *manager.Manager, res *manager.AutoResult) {
+func (c *call) tellFollowed(m *manager.Manager, res *manager.AutoResult, target string) {
 	version := shellQuote(res.Checkpoint.Version)
 	switch res.Verdict.Outcome {
 	case verdict.Pass:
@@ -181,7 +188,7 @@ func (c *call) tellFollowed(m *manager.Manager, res *manager.AutoResult) {
 		}
 		return
 	case verdict.Inconclusive, verdict.Error:
-		c.out.println("nothing was rolled back; " + c.shown("mark "+version+" good|bad") + " settles it by hand")
+		c.out.println("nothing was rolled back; " + c.shown("mark "+version+" good") + " or " + c.shown("mark "+version+" bad") + " settles it by hand")
 		return
 	}
 	if res.Rollback == nil {
@@ -189,7 +196,7 @@ func (c *call) tellFollowed(m *manager.Manager, res *manager.AutoResult) {
 		return
 	}
 	c.out.printf("rolled back to %s: %s\n", c.out.paint(bold, res.RolledBack), printable(res.Why))
-	c.tellRollback(m, res.Rollback)
+	c.tellRollback(m, res.Rollback, target)
 }
 
 type markOptions struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -20,8 +21,10 @@ type process struct {
 	stdout, stderr       io.Writer
 	stdoutTTY, stderrTTY bool
 	// width is the terminal's, in columns; 0 when stdout is none.
-	width  func() int
-	getenv func(string) string
+	width func() int
+	// errWidth is that of the terminal that stderr is; nil, or 0, for none.
+	errWidth func() int
+	getenv   func(string) string
 	// chdir serves -C, which moves the process as git's does: relative paths
 	// and the safety rules about the working directory then all agree.
 	chdir func(string) error
@@ -73,6 +76,8 @@ type call struct {
 	log         hclog.Logger
 	// screen is stderr, shared with the progress bar.
 	screen *screen
+	// versionFlag is --version before a command, where it names no version.
+	versionFlag bool
 }
 
 // manager finds the project that the working directory lies in. The caller
@@ -105,6 +110,22 @@ func (c *call) version(def string) string {
 		return c.args[0]
 	}
 	return def
+}
+
+// rooted makes commands that hints name right for where this one was typed: the
+// engine, which writes some of the hints, knows nothing of -C.
+func (c *call) rooted(hint string) string {
+	const program = "`git evoseal-rollback "
+	if len(c.dirs) == 0 {
+		return hint
+	}
+	pieces := strings.Split(hint, program)
+	for i, piece := range pieces[1:] {
+		if !strings.HasPrefix(piece, "-C ") {
+			pieces[i+1] = strings.TrimPrefix("`"+c.command(""), program) + piece
+		}
+	}
+	return strings.Join(pieces, program)
 }
 
 // command is a command line of this program that can be pasted where this one

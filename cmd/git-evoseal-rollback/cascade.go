@@ -53,7 +53,7 @@ func (o *cascadeOptions) run(ctx context.Context, c *call) error {
 	if res.Resumed {
 		c.out.printf("going on with chain %s, which was not finished\n", res.Chain)
 	}
-	c.tellConsidered(res.Considered)
+	c.tellConsidered(res)
 	c.tellSteps(res.Steps)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (o *cascadeOptions) run(ctx context.Context, c *call) error {
 		c.out.printf("%s holds %s already; the chain is closed\n", quotePath(res.Rollback.Record.Target), res.Rollback.Record.Version)
 		return nil
 	}
-	c.tellRollback(m, res.Rollback)
+	c.tellRollback(m, res.Rollback, o.target)
 	return nil
 }
 
@@ -97,18 +97,32 @@ func newRecordsJSON(records []manager.Record) []recordJSON {
 	return out
 }
 
-// tellConsidered lists what was thought of, the versions that are to be tried
-// first.
-func (c *call) tellConsidered(list []manager.Considered) {
-	for _, v := range list[:min(fewPaths, len(list))] {
+// tellConsidered lists the versions that were thought of: which were passed over,
+// and which one was taken. Those that were tried in vain are told as steps, and
+// those behind the one that was taken weren't needed.
+func (c *call) tellConsidered(res *manager.ChainResult) {
+	taken := ""
+	if res.Rollback != nil {
+		taken = res.Rollback.Record.Version
+	}
+	told := 0
+	for _, v := range res.Considered {
 		word := "passes over"
 		if v.Chosen {
-			word = "considers"
+			word = c.out.paint(bold, "takes")
 		}
-		c.out.printf("%s %s: %s\n", word, v.Version, printable(v.Why))
+		if v.Chosen && v.Version != taken {
+			continue
+		}
+		if told++; told <= fewPaths || v.Chosen {
+			c.out.printf("%s %s: %s\n", word, v.Version, printable(v.Why))
+		}
+		if v.Chosen {
+			break
+		}
 	}
-	if n := len(list) - fewPaths; n > 0 {
-		c.out.printf("and %d more\n", n)
+	if n := told - fewPaths; n > 0 {
+		c.out.printf("and passes over %d more\n", n)
 	}
 }
 
@@ -116,7 +130,7 @@ func (c *call) tellConsidered(list []manager.Considered) {
 func (c *call) tellSteps(steps []manager.Record) {
 	for _, r := range steps {
 		if r.Outcome != manager.Completed {
-			c.out.printf("step %d: %s %s: %s\n", r.Step, printable(r.Version), c.outcome(r.Outcome), firstLine(r.Error))
+			c.out.printf("step %d: %s %s: %s\n", r.Step, printable(r.Version), c.outcomeOf(r), firstLine(r.Error))
 		}
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
@@ -39,6 +41,8 @@ func (o *checkpointOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer m.Close()
+	_, err = m.Store(ctx)
+	made := errors.Is(err, gitstore.ErrNoStore)
 	tell, done := c.progress("recording")
 	res, err := m.Checkpoint(ctx, manager.CheckpointRequest{
 		Version: c.version(""), Message: o.message, Reason: o.reason, Parent: o.parent,
@@ -52,6 +56,7 @@ func (o *checkpointOptions) run(ctx context.Context, c *call) error {
 		return c.out.object(newRecordedJSON(res))
 	}
 	c.tellRecorded(res)
+	c.tellWhere(m.Project().Root, made)
 	return nil
 }
 
@@ -90,6 +95,21 @@ func (c *call) tellRecorded(res *manager.CheckpointResult) {
 	}
 	if n := len(unread) - mostPaths; n > 0 {
 		c.out.printf("  and %d more: %s lists them\n", n, c.shown("show "+shellQuote(res.Version)))
+	}
+}
+
+// tellWhere names the project where that isn't plain: the store is new, or the
+// command was typed below the project's top.
+func (c *call) tellWhere(root string, made bool) {
+	wd, err := c.getwd()
+	if err == nil {
+		wd, err = filepath.EvalSymlinks(wd)
+	}
+	switch {
+	case made:
+		c.out.printf("made the store for the project %s\n", quotePath(root))
+	case err != nil || wd != root:
+		c.out.printf("recorded the project %s\n", quotePath(root))
 	}
 }
 

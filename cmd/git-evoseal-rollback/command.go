@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 )
 
@@ -34,11 +33,13 @@ type command struct {
 	least, most int
 	// paths says that "-- <path>…" may follow.
 	paths bool
-	// completes names what the positional arguments are: "version" or one of
-	// the words that follow it.
+	// completes names what the positional arguments are: "version", "trigger", "key",
+	// "command", or words.
 	completes []string
-	hidden    bool
-	new       func() runner
+	// then are the words that the second of them may be.
+	then   []string
+	hidden bool
+	new    func() runner
 }
 
 type example struct{ line, says string }
@@ -71,14 +72,24 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 	top := newFlagSet("git evoseal-rollback")
 	top.SetInterspersed(false)
 	c.addFlags(top)
+	top.BoolVar(&c.versionFlag, "version", false, "print the program's version")
 	if err := top.Parse(args); err != nil {
 		return parseError(err, nil, top)
 	}
-	if c.help || top.NArg() == 0 {
+	if c.versionFlag {
+		return (&versionOptions{}).run(ctx, c)
+	}
+	if top.NArg() == 0 {
 		return c.overview()
+	}
+	if c.help {
+		return c.explain(commands(), strings.Join(plainWords(top.Args()), " "))
 	}
 	cmd, rest, err := find(commands(), top.Args())
 	if err != nil {
+		if below := group(commands(), top.Arg(0)); len(below) > 0 && asksForHelp(top.Args()[1:]) {
+			return c.groupHelp(top.Arg(0), below)
+		}
 		return err
 	}
 	c.cmd = cmd
@@ -90,7 +101,7 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 		return parseError(err, c.cmd, fs)
 	}
 	if c.help {
-		return writeHelp(c.out, c.cmd)
+		return c.explainOne(c.cmd, commands())
 	}
 	if err := c.takeArgs(fs); err != nil {
 		return err
@@ -99,6 +110,19 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 		return err
 	}
 	return r.run(ctx, c)
+}
+
+// asksForHelp says that a group of commands is asked about, not told to do.
+func asksForHelp(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{"-h", "--help", "help"}, args[0])
+}
+
+// plainWords are the arguments before the first flag.
+func plainWords(args []string) []string {
+	if at := slices.IndexFunc(args, func(s string) bool { return strings.HasPrefix(s, "-") }); at >= 0 {
+		return args[:at]
+	}
+	return args
 }
 
 // find takes the command's name, of one or two words, off the arguments.
@@ -153,7 +177,7 @@ func newFlagSet(name string) *pflag.FlagSet {
 
 // namesThings are the flags whose value names something. A script whose variable
 // is empty didn't mean the default.
-var namesThings = []string{"target", "branch", "to", "baseline", "parent", "token-file", "metrics", "tests", "since-head", "version"}
+var namesThings = []string{"target", "branch", "to", "baseline", "parent", "token-file", "from", "out", "metrics", "tests", "since-head", "version"}
 
 func (c *call) emptyFlag(fs *pflag.FlagSet) error {
 	var err error
@@ -209,19 +233,7 @@ func (c *call) settle() error {
 			return &usageError{msg: fmt.Sprintf("can't change to the directory %q: %v", dir, errors.Unwrap(err)), hint: "name a directory that exists with -C", cmd: c.cmd}
 		}
 	}
-	level := hclog.LevelFromString(c.getenv("EVOSEAL_LOG"))
-	if level == hclog.NoLevel {
-		level = hclog.Warn
-		if c.verbose {
-			level = hclog.Info
-		}
-		if c.quiet {
-			level = hclog.Error
-		}
-	}
-	c.log = hclog.New(&hclog.LoggerOptions{
-		Name: "evoseal", Level: level, Output: c.screen, DisableTime: level > hclog.Debug,
-	})
+	c.log = c.newLog()
 	return nil
 }
 

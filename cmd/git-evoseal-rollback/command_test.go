@@ -32,7 +32,7 @@ func TestCommandLines(t *testing.T) {
 		{"--help --json", exitDone, "usage: git evoseal-rollback [-C <dir>]", ""},
 		{"rollback -h", exitDone, "usage: git evoseal-rollback rollback [<options>] <version> [-- <path>…]\n", ""},
 		{"rollback v1 --target x -h", exitDone, "usage: ", ""},
-		{"-h rollback", exitDone, "usage: git evoseal-rollback [-C", ""},
+		{"-h rollback", exitDone, "usage: git evoseal-rollback rollback", ""},
 		{"version", exitDone, "git-evoseal-rollback version ", ""},
 		{"version -q --no-progress", exitDone, "git-evoseal-rollback version ", ""},
 		{"--json version", exitDone, `{"schema":1,"version":`, ""},

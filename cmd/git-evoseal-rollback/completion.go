@@ -27,8 +27,8 @@ func (o *completionOptions) run(_ context.Context, c *call) error {
 	return nil
 }
 
-// completeOptions prints what the scripts complete versions from. Whatever goes
-// wrong, there is nothing to complete then, and nothing to say.
+// completeOptions prints what the scripts complete from: versions, or triggers.
+// Whatever goes wrong, there is nothing to complete then, and nothing to say.
 type completeOptions struct{}
 
 func (o *completeOptions) addFlags(*pflag.FlagSet) {}
@@ -43,6 +43,13 @@ func (o *completeOptions) run(ctx context.Context, c *call) error {
 		return nil
 	}
 	defer m.Close()
+	if c.version("versions") == "triggers" {
+		triggers, _ := m.Triggers(ctx)
+		for _, t := range triggers {
+			c.out.println(t.Name)
+		}
+		return nil
+	}
 	all, err := s.Checkpoints(ctx)
 	if err != nil || len(all) == 0 {
 		return nil
@@ -52,6 +59,36 @@ func (o *completeOptions) run(ctx context.Context, c *call) error {
 		c.out.println(cp.Version)
 	}
 	return nil
+}
+
+// flagValues are the values that a flag takes; nil where they aren't a few words.
+func flagValues(f *pflag.Flag) []string {
+	arg := flagArg(f)
+	switch {
+	case f.Name == "action":
+		return actions()
+	case strings.Contains(arg, "|"):
+		return strings.Split(arg, "|")
+	}
+	return nil
+}
+
+// versionFlags take a version.
+var versionFlags = []string{"parent", "version", "baseline", "to"}
+
+// choiceFlags are the flags, of any command, whose values are a few words.
+func choiceFlags() (names []string, values map[string][]string) {
+	values = make(map[string][]string)
+	for _, cmd := range visible() {
+		fs := newFlagSet("")
+		cmd.new().addFlags(fs)
+		fs.VisitAll(func(f *pflag.Flag) {
+			if list := flagValues(f); list != nil && values[f.Name] == nil {
+				names, values[f.Name] = append(names, f.Name), list
+			}
+		})
+	}
+	return names, values
 }
 
 // flagWords are a command's flags, as words to complete.

@@ -12,9 +12,13 @@ __git_evoseal_rollback_versions () {
 	command git-evoseal-rollback "${__evoseal_dirs[@]}" __complete 2>/dev/null
 }
 
+__git_evoseal_rollback_triggers () {
+	command git-evoseal-rollback "${__evoseal_dirs[@]}" __complete triggers 2>/dev/null
+}
+
 _git_evoseal_rollback () {
 	local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
-	local words="" command="" i=1 w
+	local words="" command="" i=1 n=0 w
 	local -a __evoseal_dirs=()
 	# In "git -C dir evoseal-rollback …" the command's words begin behind the name.
 	if [[ "${COMP_WORDS[0]##*/}" == git ]]; then
@@ -45,9 +49,14 @@ func bashCompletion() string {
 	b.WriteString(bashHead)
 	fmt.Fprintf(&b, "\t\t%s)\n\t\t\t((i++)) ;;\n", strings.Join(withoutDirectory(valueFlags()), "|"))
 	b.WriteString("\t\t-*) ;;\n\t\t*)\n\t\t\tif [[ -z \"$command\" ]]; then command=\"$w\"; else\n\t\t\t\tcase \"$command $w\" in\n\t\t\t\t")
-	b.WriteString(strings.Join(longNames(), "|") + ") command=\"$command $w\" ;;\n\t\t\t\tesac\n\t\t\tfi ;;\n\t\tesac\n\t\t((i++))\n\tdone\n")
+	b.WriteString(strings.Join(longNames(), "|") + ") command=\"$command $w\" ;;\n\t\t\t\t*) ((n++)) ;;\n\t\t\t\tesac\n\t\t\tfi ;;\n\t\tesac\n\t\t((i++))\n\tdone\n")
 	b.WriteString("\tcase \"$prev\" in\n\t-C|--directory|--target)\n\t\tCOMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n")
-	b.WriteString("\t--parent|--version)\n\t\tCOMPREPLY=($(compgen -W \"$(__git_evoseal_rollback_versions)\" -- \"$cur\")); return ;;\n\tesac\n")
+	b.WriteString("\t--" + strings.Join(versionFlags, "|--") + ")\n\t\tCOMPREPLY=($(compgen -W \"$(__git_evoseal_rollback_versions)\" -- \"$cur\")); return ;;\n")
+	names, values := choiceFlags()
+	for _, name := range names {
+		fmt.Fprintf(&b, "\t--%s)\n\t\tCOMPREPLY=($(compgen -W %q -- \"$cur\")); return ;;\n", name, strings.Join(values[name], " "))
+	}
+	b.WriteString("\tesac\n")
 	fmt.Fprintf(&b, "\tlocal global=%q\n", flagWords(new(globals).addFlags))
 	b.WriteString("\tcase \"$command\" in\n")
 	fmt.Fprintf(&b, "\t\"\")\n\t\twords=%q\n\t\t[[ \"$cur\" == -* ]] && words=\"$global\" ;;\n", strings.Join(firstWords(), " "))
@@ -60,20 +69,35 @@ func bashCompletion() string {
 			longer = append(longer, alone)
 		}
 		for _, cmd := range longer {
-			positional := strings.Join(cmd.completes, " ")
-			switch {
-			case positional == "version":
-				positional = "$(__git_evoseal_rollback_versions)"
-			case positional == "key":
-				positional = keyWords()
-			case cmd == alone:
-				positional = strings.TrimSpace(positional + " " + strings.Join(below, " "))
-			}
-			fmt.Fprintf(&b, "\t%q)\n\t\tif [[ \"$cur\" == -* ]]; then words=\"%s $global\"; else words=\"%s\"; fi ;;\n", cmd.name, flagWords(cmd.new().addFlags), positional)
+			writeBashCommand(&b, cmd, below)
 		}
 	}
 	b.WriteString(bashTail)
 	return b.String()
+}
+
+// writeBashCommand completes one command; below are the words that may follow it.
+func writeBashCommand(b *strings.Builder, cmd *command, below []string) {
+	positional := strings.Join(cmd.completes, " ")
+	switch positional {
+	case "version":
+		positional = "$(__git_evoseal_rollback_versions)"
+	case "trigger":
+		positional = "$(__git_evoseal_rollback_triggers)"
+	case "key":
+		positional = keyWords()
+	case "command":
+		positional = strings.Join(firstWords(), " ")
+	}
+	if !strings.Contains(cmd.name, " ") {
+		positional = strings.TrimSpace(positional + " " + strings.Join(below, " "))
+	}
+	then := ""
+	if len(cmd.then) > 0 {
+		then = fmt.Sprintf(" elif ((n > 0)); then words=%q;", strings.Join(cmd.then, " "))
+	}
+	fmt.Fprintf(b, "\t%q)\n\t\tif [[ \"$cur\" == -* ]]; then words=\"%s $global\";%s else words=\"%s\"; fi ;;\n",
+		cmd.name, flagWords(cmd.new().addFlags), then, positional)
 }
 
 // longNames are the names of two words, quoted.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -37,10 +38,18 @@ func fishCompletion() string {
 
 func writeFishCommand(b *strings.Builder, when string, cmd *command) {
 	writeFishFlags(b, when, cmd.new().addFlags)
+	if len(cmd.then) > 0 {
+		second := strings.TrimSuffix(when, "' ") + "; and test (count (commandline -opc)) -ge 3' "
+		b.WriteString(second + "-a " + fishQuote(strings.Join(cmd.then, " ")) + "\n")
+	}
 	switch positional := strings.Join(cmd.completes, " "); positional {
 	case "":
 	case "version":
 		b.WriteString(when + "-a '(git-evoseal-rollback __complete 2>/dev/null)'\n")
+	case "trigger":
+		b.WriteString(when + "-a '(git-evoseal-rollback __complete triggers 2>/dev/null)'\n")
+	case "command":
+		b.WriteString(when + "-a " + fishQuote(strings.Join(firstWords(), " ")) + "\n")
 	case "key":
 		b.WriteString(when + "-a " + fishQuote(keyWords()) + "\n")
 	default:
@@ -60,6 +69,10 @@ func writeFishFlags(b *strings.Builder, prefix string, add func(*pflag.FlagSet))
 		switch {
 		case arg == "dir":
 			line += " -x -a '(__fish_complete_directories)'"
+		case slices.Contains(versionFlags, f.Name):
+			line += " -x -a '(git-evoseal-rollback __complete 2>/dev/null)'"
+		case flagValues(f) != nil:
+			line += " -x -a " + fishQuote(strings.Join(flagValues(f), " "))
 		case f.NoOptDefVal == "":
 			line += " -x"
 		}

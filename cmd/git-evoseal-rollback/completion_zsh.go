@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -57,7 +58,15 @@ func writeZshCommand(b *strings.Builder, cmd *command, below string) {
 	writeZshFlags(b, "\t\t\t\t", new(globals).addFlags)
 	switch positional {
 	case "version":
-		b.WriteString("\t\t\t\t'*: :{compadd -- $(_call_program versions git-evoseal-rollback __complete)}'\n")
+		if len(cmd.then) > 0 {
+			fmt.Fprintf(b, "\t\t\t\t'1: :%s' '2: :(%s)'\n", zshVersions, strings.Join(cmd.then, " "))
+			return
+		}
+		b.WriteString("\t\t\t\t'*: :" + zshVersions + "'\n")
+	case "trigger":
+		b.WriteString("\t\t\t\t'1: :{compadd -- $(_call_program triggers git-evoseal-rollback __complete triggers)}'\n")
+	case "command":
+		fmt.Fprintf(b, "\t\t\t\t'1: :(%s)'\n", strings.Join(firstWords(), " "))
 	case "key":
 		fmt.Fprintf(b, "\t\t\t\t'1: :(%s)'\n", keyWords())
 	case "":
@@ -75,12 +84,27 @@ func writeZshFlags(b *strings.Builder, prefix string, add func(*pflag.FlagSet)) 
 		text := strings.NewReplacer("[", "(", "]", ")", ":", ",").Replace(usage)
 		spec := "--" + f.Name
 		if f.NoOptDefVal == "" {
-			spec += "=[" + text + "]:" + strings.ReplaceAll(arg, "|", " or ") + ":" + map[string]string{"dir": "_directories"}[arg]
+			spec += "=[" + text + "]:" + strings.ReplaceAll(arg, "|", " or ") + ":" + zshValues(f)
 		} else {
 			spec += "[" + text + "]"
 		}
 		fmt.Fprintf(b, "%s%s \\\n", prefix, zshQuote(spec))
 	})
+}
+
+const zshVersions = "{compadd -- $(_call_program versions git-evoseal-rollback __complete)}"
+
+// zshValues is the action that completes a flag's value.
+func zshValues(f *pflag.Flag) string {
+	switch values := flagValues(f); {
+	case values != nil:
+		return "(" + strings.Join(values, " ") + ")"
+	case slices.Contains(versionFlags, f.Name):
+		return zshVersions
+	case flagArg(f) == "dir":
+		return "_directories"
+	}
+	return ""
 }
 
 func zshQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

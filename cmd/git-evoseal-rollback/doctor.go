@@ -54,7 +54,10 @@ func (c *call) diagnosis(d *manager.Diagnosis) error {
 	if first == nil {
 		return nil
 	}
-	return &hintedError{&damageError{"found " + count(int64(n), "error") + ", the first of which: " + first.Message}, first.Hint}
+	if c.json {
+		return &hintedError{&damageError{first.Message}, first.Hint}
+	}
+	return &hintedError{&damageError{"found " + count(int64(n), "error") + ", listed above"}, "mend them in that order, and look again"}
 }
 
 func (c *call) tellDiagnosis(d *manager.Diagnosis) {
@@ -65,7 +68,7 @@ func (c *call) tellDiagnosis(d *manager.Diagnosis) {
 		}
 		c.out.printf("%s: %s\n", c.out.paint(color, string(f.Severity)), printable(f.Message))
 		if f.Hint != "" {
-			c.out.println("  hint: " + printable(f.Hint))
+			c.out.println("  hint: " + printable(c.rooted(f.Hint)))
 		}
 	}
 	if d.SweptBytes > 0 {

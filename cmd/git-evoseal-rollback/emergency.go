@@ -51,7 +51,7 @@ func (o *emergencyOptions) run(ctx context.Context, c *call) error {
 		}
 		return &printedError{err}
 	}
-	c.tellEmergency(m, res, o.drill, err)
+	o.tell(c, m, res, err)
 	return err
 }
 
@@ -77,9 +77,9 @@ func newEmergencyJSON(res *manager.EmergencyResult, drill bool, failed *errorJSO
 	return out
 }
 
-func (c *call) tellEmergency(m *manager.Manager, res *manager.EmergencyResult, drill bool, err error) {
+func (o *emergencyOptions) tell(c *call, m *manager.Manager, res *manager.EmergencyResult, err error) {
 	title := "EMERGENCY " + res.Incident
-	if drill {
+	if o.drill {
 		title = "emergency drill"
 	}
 	c.out.println(c.out.paint(red, title))
@@ -97,14 +97,14 @@ func (c *call) tellEmergency(m *manager.Manager, res *manager.EmergencyResult, d
 	if err != nil {
 		return
 	}
-	if drill {
+	if o.drill {
 		rec := res.Rollback.Record
 		c.out.printf("%s could be brought back: %s, %s written out in %s and thrown away; the target is as it was\n",
 			c.out.paint(bold, rec.Version), count(rec.Files, "file"), size(rec.Bytes), millis(rec.DurationMS))
 		return
 	}
-	c.tellRollback(m, res.Rollback)
-	c.out.printf("the incident is open; %s ends it\n", c.shown("emergency close --note '…'"))
+	c.tellRollback(m, res.Rollback, o.target)
+	c.out.printf("the incident is open; %s ends it, with --note and what was found\n", c.shown("emergency close"))
 }
 
 type emergencyCloseOptions struct {

@@ -46,7 +46,7 @@ func exitCodes() []exitCode {
 		{exitDenied, "Not authorised."},
 		{exitUnsafe, "The target, or the project, is refused by a safety rule. Nothing was written."},
 		{exitCorrupt, "Something in the store is not what was recorded."},
-		{exitLimit, "A limit is reached, such as the room on the disk."},
+		{exitLimit, "A limit is reached: too many rollbacks were tried lately (by auto 3 in 24 h, unless the policy says otherwise), or the disk has no room."},
 		{exitPartial, "Not everything could be read, so nothing was recorded."},
 		{exitUndecided, "The verdict is inconclusive or an error. Nothing was rolled back."},
 		{exitUsage, "The command line can't be understood, or names what can't exist."},
@@ -88,6 +88,7 @@ func (c *call) judge(err error) answer {
 	if errors.As(err, &hinted) {
 		v.hint = hinted.hint
 	}
+	v.hint = c.rooted(v.hint)
 	return v
 }
 
@@ -111,7 +112,7 @@ func (c *call) answerOf(err error) answer {
 		{unix.ENOSPC, answer{exitLimit, "space", "make room on the disk and try again; nothing is left half-written"}},
 		{unix.EDQUOT, answer{exitLimit, "space", "make room in the quota and try again; nothing is left half-written"}},
 		{manager.ErrNotVerified, answer{exitFailed, "not_verified", "something else writes to the target; stop that and roll back again"}},
-		{safety.ErrNoPrevious, answer{exitFailed, "no_previous", c.shown("rollback <version>") + " brings back any checkpoint"}},
+		{safety.ErrNoPrevious, answer{exitFailed, "no_previous", c.shown("list") + " shows the checkpoints; rollback brings back any of them"}},
 		{gitstore.ErrStorePlace, answer{exitUnsafe, "store_place", "make .evoseal a directory, or name another place: git config evoseal.store <dir>/.git"}},
 		{gitstore.ErrInsideTarget, answer{exitFailed, "no_project", "go to the project, or name it with -C"}},
 		{gitstore.ErrBareRepository, answer{exitFailed, "no_project", "go to a work tree, or name one with -C"}},
@@ -339,6 +340,6 @@ func (c *call) warn(f manager.Finding) {
 	}
 	fmt.Fprintf(c.screen, "warning: %s\n", printable(f.Message))
 	if f.Hint != "" {
-		fmt.Fprintf(c.screen, "hint: %s\n", f.Hint)
+		fmt.Fprintf(c.screen, "hint: %s\n", c.rooted(f.Hint))
 	}
 }

@@ -29,6 +29,9 @@ func (c *call) judgeDecision(err error) (answer, bool) {
 	if errors.Is(err, manager.ErrPolicy) {
 		return answer{exitFailed, "policy", c.shown("policy edit") + " mends it, " + c.shown("policy log") + " tells who changed it"}, true
 	}
+	if errors.Is(err, manager.ErrTokens) {
+		return answer{exitFailed, "tokens", c.shown("doctor") + " says how to set the list back; docs/threat-model.md explains"}, true
+	}
 	if isParse {
 		hint := parse.Hint
 		if hint == "" {
@@ -40,16 +43,17 @@ func (c *call) judgeDecision(err error) (answer, bool) {
 		err    error
 		answer answer
 	}{
-		{auth.ErrLastAdmin, answer{exitFailed, "last_admin", "issue another admin token first: " + c.shown("token issue --role admin --label …")}},
+		{auth.ErrLastAdmin, answer{exitFailed, "last_admin", "issue another admin token first: " + c.shown("token issue --role admin")}},
 		{auth.ErrNoToken, answer{exitNotFound, "no_token", c.shown("token list") + " shows which there are"}},
 		{auth.ErrBadToken, answer{exitUsage, "bad_token", c.shown("token issue -h") + " explains"}},
 		{auth.ErrMalformed, answer{exitDenied, "denied", "the file named by --token-file must hold one token and nothing else"}},
 		{manager.ErrNoIncident, answer{exitNotFound, "no_incident", c.shown("status") + " shows what is open"}},
 		{manager.ErrNeedsReason, answer{exitUsage, "usage", "say in a few words why"}},
-		{manager.ErrDisabled, answer{exitFailed, "disabled", c.shown("policy get") + " shows the rules, " + c.shown("policy set") + " changes them"}},
-		{manager.ErrNoCandidate, answer{exitNotFound, "no_candidate", c.shown("list") + " shows the versions; " + c.shown("rollback <version>") + " brings back any of them"}},
+		{manager.ErrDisabled, answer{exitFailed, "disabled", c.shown("policy get") + " shows the rules, policy set changes them"}},
+		{manager.ErrNoCandidate, answer{exitNotFound, "no_candidate", c.shown("list") + " shows the versions; rollback brings back any of them"}},
 		{manager.ErrRewritten, answer{exitCorrupt, "rewritten", "`git --git-dir=.evoseal/.git reflog refs/notes/evoseal/history` shows what the history was"}},
 		{manager.ErrNotRecorded, answer{exitCorrupt, "not_recorded", c.shown("status") + " says what the target holds; " + c.shown("doctor") + " mends what can be mended"}},
+		{manager.ErrOpen, answer{exitFailed, "open", "end it first: " + c.shown("status") + " shows what is open and how it ends"}},
 		{gitstore.ErrNothingToArchive, answer{exitFailed, "empty", "there is no record yet, so there is nothing to put away"}},
 		{errReplay, answer{exitCorrupt, "replay", c.shown("verdict show") + " shows the verdict that is kept"}},
 	} {

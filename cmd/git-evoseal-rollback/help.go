@@ -14,20 +14,16 @@ const helpWidth = 80
 // overview is the help of the program as a whole. Asked for by saying nothing,
 // it is an error, as it is with git.
 func (c *call) overview() error {
-	if !c.help {
+	if !c.help && (c.cmd == nil || c.cmd.name != "help") {
 		return &usageError{msg: "no command was given"}
 	}
 	o := c.out
 	o.printf("usage: git evoseal-rollback [-C <dir>] [--json] [-q|-v] [--no-progress] <command> [<args>]\n\n")
 	o.WriteString(wrap(strings.ReplaceAll(purpose, "`", ""), "") + "\n")
 	o.println("commands:")
-	for _, cmd := range commands() {
-		if !cmd.hidden {
-			o.printf("  %-15s %s\n", cmd.name, cmd.short)
-		}
-	}
-	o.printf("\noptions, before or after the command:\n%s\n", flagHelp(new(globals).addFlags))
-	o.println("`git evoseal-rollback <command> -h` explains a command, `git help evoseal-rollback` all of them.")
+	c.listCommands(commands())
+	o.printf("\noptions, before or after the command:\n%s\n", flagHelp(new(globals).addFlags)+"      --version             before a command or alone: print the program's version\n")
+	o.println("git evoseal-rollback <command> -h explains a command, `git help evoseal-rollback` all of them.")
 	return nil
 }
 

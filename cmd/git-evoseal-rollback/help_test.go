@@ -99,7 +99,28 @@ func TestBashCompletion(t *testing.T) {
 	if out, err := exec.Command(bash, "-n", script).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, test := range []struct{ words, want, not string }{
+	for _, test := range completions() {
+		// A function stands for the program: what it lists is tested elsewhere.
+		line := fmt.Sprintf(`. %s; complete -p git-evoseal-rollback >/dev/null || exit 1
+			__git_evoseal_rollback_versions () { printf '%%s\n' latest v1 v2; }
+			__git_evoseal_rollback_triggers () { printf '%%s\n' tests lint; }
+			COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _git_evoseal_rollback; printf '%%s\n' "${COMPREPLY[@]}"`, script, quoteLast(test.words))
+		out, err := exec.Command(bash, "--norc", "-c", line).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", test.words, err, out)
+		}
+		got := strings.Fields(string(out))
+		if !slices.Contains(got, test.want) || slices.Contains(got, test.not) {
+			t.Errorf("%q completes to %q, want %q in it and %q not", test.words, got, test.want, test.not)
+		}
+	}
+}
+
+type completed struct{ words, want, not string }
+
+// completions are words typed, and what they complete to and don't.
+func completions() []completed {
+	return []completed{
 		{"git-evoseal-rollback ro", "rollback", "undo"},
 		{"git evoseal-rollback ro", "rollback", "undo"},
 		{"git -C /tmp evoseal-rollback -C x ro", "rollback", "undo"},
@@ -116,20 +137,19 @@ func TestBashCompletion(t *testing.T) {
 		{"git-evoseal-rollback verdict show ", "v1", "replay"},
 		{"git-evoseal-rollback emergency ", "drill", "v1"},
 		{"git-evoseal-rollback emergency close --no", "--note", "--to"},
+		{"git-evoseal-rollback history --outcome ", "denied", "v1"},
+		{"git-evoseal-rollback history --action em", "emergency-close", "rollback"},
+		{"git-evoseal-rollback mark ", "v1", "good"},
+		{"git-evoseal-rollback mark v1 ", "good", "v1"},
+		{"git-evoseal-rollback mark --reason x v1 b", "bad", "good"},
+		{"git-evoseal-rollback trigger set ", "lint", "v1"},
+		{"git-evoseal-rollback trigger remove li", "lint", "tests"},
+		{"git-evoseal-rollback token issue --role ", "emergency", "v1"},
+		{"git-evoseal-rollback policy get ", "rollback.threshold", "v1"},
+		{"git-evoseal-rollback policy set ", "rollback.requireAuth", "v1"},
+		{"git-evoseal-rollback auto --baseline ", "v2", "stat"},
+		{"git-evoseal-rollback help ro", "rollback", "v1"},
 		{"git-evoseal-rollback history --ou", "--outcome", "--since-head"},
-	} {
-		// A function stands for the program: what it lists is tested elsewhere.
-		line := fmt.Sprintf(`. %s; complete -p git-evoseal-rollback >/dev/null || exit 1
-			__git_evoseal_rollback_versions () { printf '%%s\n' latest v1 v2; }
-			COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _git_evoseal_rollback; printf '%%s\n' "${COMPREPLY[@]}"`, script, quoteLast(test.words))
-		out, err := exec.Command(bash, "--norc", "-c", line).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", test.words, err, out)
-		}
-		got := strings.Fields(string(out))
-		if !slices.Contains(got, test.want) || slices.Contains(got, test.not) {
-			t.Errorf("%q completes to %q, want %q in it and %q not", test.words, got, test.want, test.not)
-		}
 	}
 }
 

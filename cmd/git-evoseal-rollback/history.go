@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
@@ -18,12 +19,15 @@ type historyOptions struct {
 }
 
 func (o *historyOptions) addFlags(fs *pflag.FlagSet) {
-	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`")
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`; 0 is all of them")
 	o.filter.addFlags(fs)
 	fs.BoolVar(&o.oneline, "oneline", false, "one line a record")
 }
 
 func (o *historyOptions) run(ctx context.Context, c *call) error {
+	if err := c.checkLimit(o.limit); err != nil {
+		return err
+	}
 	filter, err := o.filter.filter(c)
 	if err != nil {
 		return err
@@ -41,6 +45,9 @@ func (o *historyOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if len(records) == 0 {
+		return c.noRecords(ctx, m, filter != manager.HistoryFilter{Limit: o.limit})
+	}
 	if c.json {
 		for _, r := range records {
 			if err := c.out.object(newRecordJSON(r)); err != nil {
@@ -50,11 +57,7 @@ func (o *historyOptions) run(ctx context.Context, c *call) error {
 		return nil
 	}
 	if o.oneline {
-		c.out.table(func(w io.Writer) {
-			for _, r := range records {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", clock(r.Time), r.Action, printable(r.Version), r.Outcome, firstLine(r.Reason))
-			}
-		})
+		c.historyLines(records)
 		return nil
 	}
 	for i, r := range records {
@@ -91,7 +94,7 @@ func newRecordJSON(r manager.Record) recordJSON {
 }
 
 func (c *call) historyEntry(r manager.Record) {
-	c.out.printf("%s %s %s\n", c.out.paint(yellow, string(r.Action)+" "+printable(r.Version)), c.outcome(r.Outcome), r.ID)
+	c.out.printf("%s %s %s\n", c.out.paint(yellow, subject(r)), c.outcomeOf(r), r.ID)
 	c.out.table(func(w io.Writer) {
 		row := func(name, value string) {
 			if value != "" {
@@ -103,12 +106,14 @@ func (c *call) historyEntry(r manager.Record) {
 		row("Role", r.Role)
 		row("Token", r.AuthorizedBy)
 		row("Reason", r.Reason)
-		row("Error", r.Error)
+		if !cancelled(r) {
+			row("Error", r.Error)
+		}
 		row("Trigger", r.Trigger)
 		row("Verdict", r.Verdict)
 		row("Chain", chainOf(r))
 		row("Incident", r.Incident)
-		row("Replaced", r.FromVersion)
+		row(fromLabel(r), r.FromVersion)
 		row("Target", quoteNonEmpty(r.Target))
 		if r.TargetRequested != r.Target {
 			row("Requested", quoteNonEmpty(r.TargetRequested))
@@ -128,6 +133,48 @@ func (c *call) historyEntry(r manager.Record) {
 	})
 }
 
+// subject is what a record is about; some actions are about no version.
+func subject(r manager.Record) string {
+	return strings.TrimSpace(string(r.Action) + " " + printable(r.Version))
+}
+
+// historyLines shows one line a record.
+func (c *call) historyLines(records []manager.Record) {
+	c.out.table(func(w io.Writer) {
+		for _, r := range records {
+			why := firstLine(r.Reason)
+			if r.Error != "" && !cancelled(r) {
+				why = strings.TrimPrefix(why+"; ", "; ") + firstLine(r.Error)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", clock(r.Time), r.Action, printable(r.Version), outcomeWord(r), printable(r.Actor), why)
+		}
+	})
+}
+
+// fromLabel says what the version is that a record comes from: it was replaced
+// only where something was.
+func fromLabel(r manager.Record) string {
+	switch {
+	case r.Action == manager.ActionCascade:
+		return "Away from"
+	case r.Outcome == manager.Completed && r.Action != manager.ActionDrill && !r.InPlace:
+		return "Replaced"
+	}
+	return "Still held"
+}
+
+// cancelled says that somebody stopped it, which is a failure of nothing.
+func cancelled(r manager.Record) bool {
+	return r.Outcome == manager.Failed && strings.HasSuffix(r.Error, context.Canceled.Error())
+}
+
+func outcomeWord(r manager.Record) string {
+	if cancelled(r) {
+		return "cancelled"
+	}
+	return string(r.Outcome)
+}
+
 func chainOf(r manager.Record) string {
 	if r.Chain == "" || r.Step == 0 {
 		return r.Chain
@@ -142,9 +189,14 @@ func quoteNonEmpty(path string) string {
 	return quotePath(path)
 }
 
-func (c *call) outcome(o manager.Outcome) string {
-	if o == manager.Completed {
-		return c.out.paint(green, string(o))
+// outcomeOf is an outcome in its colour.
+func (c *call) outcomeOf(r manager.Record) string {
+	color := red
+	switch {
+	case r.Outcome == manager.Completed:
+		color = green
+	case r.Outcome == manager.Started || cancelled(r):
+		color = yellow
 	}
-	return c.out.paint(red, string(o))
+	return c.out.paint(color, outcomeWord(r))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
@@ -67,7 +68,20 @@ type rewriteJSON struct {
 	Objects []gitstore.ID `json:"objects"`
 }
 
+func (o *historyVerifyOptions) check(c *call) error {
+	if _, err := gitstore.ParseID(o.since); err != nil && o.since != "" {
+		return &usageError{
+			msg: fmt.Sprintf("--since-head takes the whole id of a commit, not %q", o.since), cmd: c.cmd,
+			hint: c.shown("history verify") + " prints the id to keep",
+		}
+	}
+	return nil
+}
+
 func (o *historyVerifyOptions) run(ctx context.Context, c *call) error {
+	if err := o.check(c); err != nil {
+		return err
+	}
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (f *filterFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.since, "since", "", "only records from `time` on: 2026-01-31, RFC 3339, or how long ago, as in 7d or 12h")
 	fs.StringVar(&f.until, "until", "", "only records before `time`")
 	fs.StringVar(&f.version, "version", "", "only records about `version`")
-	fs.StringVar(&f.action, "action", "", "only records of `action`, such as rollback, undo, cascade, emergency")
+	fs.StringVar(&f.action, "action", "", "only records of `action`: "+wordList(actions(), "or"))
 	fs.StringVar(&f.outcome, "outcome", "", "only those with outcome `completed|failed|denied|refused|started`")
 	fs.StringVar(&f.actor, "actor", "", "only requests of `name`")
 	fs.StringVar(&f.reason, "reason", "", "only those whose reason contains `text`")
@@ -28,6 +28,11 @@ func (f *filterFlags) addFlags(fs *pflag.FlagSet) {
 }
 
 func (f *filterFlags) filter(c *call) (manager.HistoryFilter, error) {
+	if !slices.Contains(actions(), f.action) && f.action != "" {
+		return manager.HistoryFilter{}, &usageError{
+			msg: fmt.Sprintf("--action takes %s, not %q", wordList(actions(), "or"), f.action), cmd: c.cmd,
+		}
+	}
 	outcomes := []manager.Outcome{"", manager.Completed, manager.Failed, manager.Denied, manager.Refused, manager.Started}
 	if !slices.Contains(outcomes, manager.Outcome(f.outcome)) {
 		return manager.HistoryFilter{}, &usageError{
@@ -44,6 +49,26 @@ func (f *filterFlags) filter(c *call) (manager.HistoryFilter, error) {
 	}
 	out.Until, err = c.moment("until", f.until)
 	return out, err
+}
+
+// actions are what records are about.
+func actions() []string {
+	var out []string
+	for _, a := range []manager.Action{
+		manager.ActionRollback, manager.ActionUndo, manager.ActionCascade, manager.ActionEmergency, manager.ActionClose, manager.ActionDrill,
+		manager.ActionJudge, manager.ActionConfigure, manager.ActionTokens, manager.ActionArchive, manager.ActionSkip,
+	} {
+		out = append(out, string(a))
+	}
+	return out
+}
+
+// wordList is "a, b or c".
+func wordList(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
 }
 
 // moment reads a time as people type one; empty is none.

@@ -9,82 +9,132 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
 
-type listOptions struct{ limit int }
+type listOptions struct {
+	limit     int
+	good, bad bool
+}
 
 func (o *listOptions) addFlags(fs *pflag.FlagSet) {
-	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`")
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`; 0 is all of them")
+	fs.BoolVar(&o.good, "good", false, "list only versions that were verified good")
+	fs.BoolVar(&o.bad, "bad", false, "list only versions that are known to be bad")
 }
 
 func (o *listOptions) run(ctx context.Context, c *call) error {
-	m, s, err := c.store(ctx)
-	if errors.Is(err, gitstore.ErrNoStore) {
-		return c.nothingYet()
+	if err := c.checkLimit(o.limit); err != nil {
+		return err
 	}
+	if o.good && o.bad {
+		return &usageError{msg: "--good and --bad exclude each other", hint: "leave both out to list everything", cmd: c.cmd}
+	}
+	m, err := c.manager(ctx)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	all, err := s.Checkpoints(ctx)
+	all, err := m.Targets(ctx)
+	if errors.Is(err, gitstore.ErrNoStore) || err == nil && len(all) == 0 {
+		return c.nothingYet()
+	}
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 {
-		return c.nothingYet()
-	}
-	inTarget := c.inTarget(ctx, m)
-	if o.limit > 0 {
-		all = all[:min(o.limit, len(all))]
-	}
+	held := c.held(ctx, m)
+	all = o.wanted(all)
 	if c.json {
-		for _, cp := range all {
-			if err := c.out.object(listedJSON{newCheckpointJSON(cp), cp.Commit == inTarget}); err != nil {
+		for _, t := range all {
+			if err := c.out.object(listedJSON{newCheckpointJSON(t.Checkpoint), t.Commit == held.Commit, t.Standing}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	if len(all) == 0 {
+		c.note("no version is known to be " + map[bool]string{true: "good", false: "bad"}[o.good] + " yet")
+		return nil
+	}
 	c.out.table(func(w io.Writer) {
-		fmt.Fprintln(w, "VERSION\tCOMMIT\tAGE\tTIME\tFILES\tSIZE\tMESSAGE")
-		for _, cp := range all {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", cp.Version, short(cp.Commit), c.age(cp.Time), clock(cp.Time),
-				humanize.Comma(cp.Files), size(cp.Bytes), c.marks(cp, inTarget), firstLine(cp.Message))
+		fmt.Fprintln(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE")
+		for _, t := range all {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", t.Version, short(t.Commit), stateWord(t.Standing), c.age(t.Time), clock(t.Time),
+				humanize.Comma(t.Files), size(t.Bytes), c.marks(t.Checkpoint, held), firstLine(t.Message))
 		}
 	})
 	return nil
 }
 
-type listedJSON struct {
-	checkpointJSON
-	InTarget bool `json:"in_target"`
+// wanted keeps the newest of those in the state that was asked for.
+func (o *listOptions) wanted(all []manager.RollbackTarget) []manager.RollbackTarget {
+	var out []manager.RollbackTarget
+	for _, t := range all {
+		if o.limit > 0 && len(out) == o.limit {
+			break
+		}
+		if (!o.good || t.Standing.State == verdict.Good) && (!o.bad || t.Standing.State == verdict.Bad) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
-// nothingYet says on stderr why there is no result.
-func (c *call) nothingYet() error {
-	if !c.quiet && !c.json {
-		fmt.Fprintf(c.stderr, "no checkpoints yet: %s records the project\n", c.shown("checkpoint"))
+// stateWord is what is held of a version; of most, nothing is.
+func stateWord(s verdict.Standing) string {
+	if s.State == verdict.Unknown {
+		return ""
+	}
+	return string(s.State)
+}
+
+// checkLimit refuses a negative number of things to show.
+func (c *call) checkLimit(n int) error {
+	if n < 0 {
+		return &usageError{msg: fmt.Sprintf("-n takes a number from 1, or 0 for all, not %d", n), cmd: c.cmd}
 	}
 	return nil
 }
 
-// inTarget is the commit that the target holds, null for none. What can't be
-// told doesn't stop a list.
-func (c *call) inTarget(ctx context.Context, m *manager.Manager) gitstore.ID {
+type listedJSON struct {
+	checkpointJSON
+	InTarget bool             `json:"in_target"`
+	Standing verdict.Standing `json:"standing"`
+}
+
+// note says on stderr why there is no result.
+func (c *call) note(s string) {
+	if !c.quiet && !c.json {
+		fmt.Fprintln(c.stderr, s)
+	}
+}
+
+// nothingYet says on stderr why there is no result.
+func (c *call) nothingYet() error {
+	c.note("no checkpoints yet: " + c.shown("checkpoint") + " records the project")
+	return nil
+}
+
+// held is what the target holds. What can't be told doesn't stop a list.
+func (c *call) held(ctx context.Context, m *manager.Manager) manager.TargetStatus {
 	target, err := m.Target(ctx)
 	if err != nil {
 		c.log.Debug("the target can't be looked at", "error", err)
 	}
-	return target.Commit
+	return target
 }
 
-func (c *call) marks(cp gitstore.Checkpoint, inTarget gitstore.ID) string {
+func (c *call) marks(cp gitstore.Checkpoint, held manager.TargetStatus) string {
 	s := ""
 	if cp.Partial {
 		s += c.out.paint(yellow, "[partial]") + " "
 	}
-	if cp.Commit == inTarget {
+	switch {
+	case cp.Commit != held.Commit:
+	case len(held.Paths) > 0:
+		s += c.out.paint(green, "["+count(int64(len(held.Paths)), "path")+" in target]") + " "
+	default:
 		s += c.out.paint(green, "[in target]") + " "
 	}
 	return s

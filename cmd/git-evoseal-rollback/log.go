@@ -11,10 +11,13 @@ import (
 type logOptions struct{ limit int }
 
 func (o *logOptions) addFlags(fs *pflag.FlagSet) {
-	fs.IntVarP(&o.limit, "limit", "n", 0, "show at most `number`")
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show at most `number`; 0 is all of them")
 }
 
 func (o *logOptions) run(ctx context.Context, c *call) error {
+	if err := c.checkLimit(o.limit); err != nil {
+		return err
+	}
 	m, s, err := c.store(ctx)
 	if errors.Is(err, gitstore.ErrNoStore) && len(c.args) == 0 {
 		return c.nothingYet()

@@ -41,13 +41,14 @@ func mainCode() int {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		width:     terminalWidth,
+		width:     func() int { return terminalWidth(os.Stdout) },
+		errWidth:  func() int { return terminalWidth(os.Stderr) },
 		getenv:    os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
 	}, os.Args[1:])
 }
 
-func terminalWidth() int {
-	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+func terminalWidth(f *os.File) int {
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
 		return w
 	}
 	return 0

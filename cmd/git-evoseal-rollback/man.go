@@ -133,6 +133,10 @@ func (r *roff) section(title string, items [][2]string) {
 func (r *roff) examples() {
 	r.macro("SH", "EXAMPLES")
 	for _, cmd := range commands() {
+		if cmd.hidden {
+			continue
+		}
+		r.macro("SS", cmd.name)
 		for _, e := range cmd.examples {
 			r.line(".TP")
 			r.line(escapeRoff(strings.ToUpper(e.says[:1]) + e.says[1:] + ":"))
@@ -164,6 +168,8 @@ func files() [][2]string {
 func environment() [][2]string {
 	return [][2]string{
 		{"EVOSEAL_LOG", "How much is logged on stderr: `trace`, `debug`, `info`, `warn` (the default), `error` or `off`. It outranks -v and -q."},
+		{"EVOSEAL_TOKEN", "The token that is shown where one is needed and --token-file isn't given."},
+		{"GIT_EDITOR, VISUAL, EDITOR", "The editor of `policy edit`: the first of them that is set, else vi."},
 		{"NO_COLOR", "When it is set and not empty, nothing is coloured. Nothing is either when stdout is no terminal, or TERM is `dumb`."},
 		{"HOME, XDG_CONFIG_HOME", "Where Git's configuration and the global ignore rules are read."},
 	}

@@ -9,10 +9,12 @@ import (
 // writeOpenMetrics prints the text form of OpenMetrics 1.0
 // (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md).
 // The values are gauges: a filter, or an archive, lets them go down.
-func (c *call) writeOpenMetrics(st *manager.Stats) {
+// Each has the project as a label, so that those of several can be told apart.
+func (c *call) writeOpenMetrics(project string, st *manager.Stats) {
+	sample := func(name, label, value string, v float64) { c.sample(name, project, label, value, v) }
 	c.gauge("evoseal_records", "Records in the history, by outcome.")
 	for _, o := range []manager.Outcome{manager.Completed, manager.Denied, manager.Failed, manager.Refused, manager.Started} {
-		c.sample("evoseal_records", "outcome", string(o), float64(st.Outcomes[o]))
+		sample("evoseal_records", "outcome", string(o), float64(st.Outcomes[o]))
 	}
 	for _, part := range []struct {
 		label string
@@ -21,20 +23,30 @@ func (c *call) writeOpenMetrics(st *manager.Stats) {
 		name := "evoseal_records_by_" + part.label
 		c.gauge(name, "Records in the history, by "+part.label+".")
 		for _, n := range part.list {
-			c.sample(name, part.label, n.Name, float64(n.Count))
+			sample(name, part.label, n.Name, float64(n.Count))
 		}
 	}
 	if st.SuccessRate != nil {
 		c.gauge("evoseal_rollback_success_ratio", "Completed rollbacks, as a share of completed and failed ones.")
-		c.sample("evoseal_rollback_success_ratio", "", "", *st.SuccessRate)
+		sample("evoseal_rollback_success_ratio", "", "", *st.SuccessRate)
 	}
 	c.gauge("evoseal_rollback_duration_seconds", "Durations of completed rollbacks.")
 	for _, q := range []struct {
 		name string
 		ms   int64
 	}{{"0.5", st.Duration.P50}, {"0.95", st.Duration.P95}, {"1", st.Duration.Max}} {
-		c.sample("evoseal_rollback_duration_seconds", "quantile", q.name, float64(q.ms)/1000)
+		sample("evoseal_rollback_duration_seconds", "quantile", q.name, float64(q.ms)/1000)
 	}
+	c.writeSums(st, sample)
+	if st.MeanRecoveryMS != nil {
+		c.gauge("evoseal_time_to_recover_seconds", "Mean time from a failed version to a completed rollback.")
+		sample("evoseal_time_to_recover_seconds", "", "", float64(*st.MeanRecoveryMS)/1000)
+	}
+	c.out.println("# EOF")
+}
+
+// writeSums prints the gauges that have one value.
+func (c *call) writeSums(st *manager.Stats, sample func(name, label, value string, v float64)) {
 	for _, g := range []struct {
 		name, help string
 		value      float64
@@ -46,13 +58,8 @@ func (c *call) writeOpenMetrics(st *manager.Stats) {
 		{"evoseal_recoveries", "Failed versions that a completed rollback followed.", float64(st.Recoveries)},
 	} {
 		c.gauge(g.name, g.help)
-		c.sample(g.name, "", "", g.value)
+		sample(g.name, "", "", g.value)
 	}
-	if st.MeanRecoveryMS != nil {
-		c.gauge("evoseal_time_to_recover_seconds", "Mean time from a failed version to a completed rollback.")
-		c.sample("evoseal_time_to_recover_seconds", "", "", float64(*st.MeanRecoveryMS)/1000)
-	}
-	c.out.println("# EOF")
 }
 
 func (c *call) gauge(name, help string) {
@@ -62,9 +69,12 @@ func (c *call) gauge(name, help string) {
 // labelEscapes are those of the specification.
 var labelEscapes = strings.NewReplacer("\\", `\\`, "\"", `\"`, "\n", `\n`)
 
-func (c *call) sample(name, label, value string, v float64) {
+func (c *call) sample(name, project, label, value string, v float64) {
+	labels := `project="` + labelText(project) + `"`
 	if label != "" {
-		name += "{" + label + `="` + labelEscapes.Replace(strings.ToValidUTF8(value, "\uFFFD")) + `"}`
+		labels += "," + label + `="` + labelText(value) + `"`
 	}
-	c.out.printf("%s %v\n", name, v)
+	c.out.printf("%s{%s} %v\n", name, labels, v)
 }
+
+func labelText(s string) string { return labelEscapes.Replace(strings.ToValidUTF8(s, "\uFFFD")) }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -110,34 +108,6 @@ func (c *call) tellValue(all []policy.Value, name string) error {
 	return nil
 }
 
-type policySetOptions struct {
-	reason     string
-	unset, add bool
-	token      tokenFlag
-}
-
-func (o *policySetOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.reason, "reason", "", "say why, for the policy's log, in `text`")
-	fs.BoolVar(&o.unset, "unset", false, "give the key its default again")
-	fs.BoolVar(&o.add, "add", false, "add a value to a key that may have several")
-	o.token.addFlags(fs)
-}
-
-func (o *policySetOptions) run(ctx context.Context, c *call) error {
-	if want := 2; o.unset && len(c.args) != 1 || !o.unset && len(c.args) != want {
-		return &usageError{msg: "policy set takes a key and a value, or a key and --unset", cmd: c.cmd}
-	}
-	return c.changePolicy(ctx, &o.token, o.reason, func(text []byte) ([]byte, error) {
-		switch {
-		case o.unset:
-			return policy.Unset(text, c.args[0])
-		case o.add:
-			return policy.Add(text, c.args[0], c.args[1])
-		}
-		return policy.Set(text, c.args[0], c.args[1])
-	})
-}
-
 // changePolicy stores what edit makes of the policy, and tells what changed.
 func (c *call) changePolicy(ctx context.Context, flag *tokenFlag, reason string, edit func([]byte) ([]byte, error)) error {
 	token, err := flag.read(c)
@@ -151,6 +121,9 @@ func (c *call) changePolicy(ctx context.Context, flag *tokenFlag, reason string,
 	defer m.Close()
 	changed, err := m.SetPolicy(ctx, manager.SetPolicyRequest{Edit: edit, Reason: reason, Token: token})
 	if err != nil {
+		return err
+	}
+	if err := c.warnOfTokens(ctx, m, changed.Changes); err != nil {
 		return err
 	}
 	return c.tellChanges(changed)
@@ -185,76 +158,16 @@ func (c *call) tellChanges(changed *manager.PolicyChanged) error {
 	return nil
 }
 
-type policyEditOptions struct {
-	reason string
-	token  tokenFlag
-}
-
-func (o *policyEditOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.reason, "reason", "", "say why, for the policy's log, in `text`")
-	o.token.addFlags(fs)
-}
-
-// run has the user edit a copy. A copy that isn't valid is kept for another try.
-func (o *policyEditOptions) run(ctx context.Context, c *call) error {
-	before, err := c.policyText(ctx)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp("", "policy-*.gitconfig")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(before)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := c.editor(ctx, f.Name()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	after, err := os.ReadFile(f.Name())
-	if err != nil {
-		return err
-	}
-	err = c.changePolicy(ctx, &o.token, o.reason, func(now []byte) ([]byte, error) {
-		if string(now) != string(before) {
-			return nil, &hintedError{errors.New("somebody else changed the policy meanwhile"), "what you wrote is kept in " + f.Name() + "; edit again"}
-		}
-		return after, nil
-	})
-	if errors.Is(err, policy.ErrInvalid) {
-		return &hintedError{err, "nothing was stored; what you wrote is kept in " + f.Name()}
-	}
-	if err == nil {
-		err = os.Remove(f.Name())
-	}
-	return err
-}
-
-// editor runs the editor that git would.
-func (c *call) editor(ctx context.Context, path string) error {
-	command := "vi"
-	for _, name := range []string{"GIT_EDITOR", "VISUAL", "EDITOR"} {
-		if v := c.getenv(name); v != "" {
-			command = v
-			break
-		}
-	}
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command+` "$@"`, command, path)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.stdin, c.stdout, c.stderr
-	if err := cmd.Run(); err != nil {
-		return &hintedError{fmt.Errorf("the editor %q failed: %w", command, err), "name one in EDITOR; nothing was changed"}
-	}
-	return nil
-}
-
 type policyLogOptions struct{ limit int }
 
 func (o *policyLogOptions) addFlags(fs *pflag.FlagSet) {
-	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`")
+	fs.IntVarP(&o.limit, "limit", "n", 0, "show only the newest `number`; 0 is all of them")
 }
 
 func (o *policyLogOptions) run(ctx context.Context, c *call) error {
+	if err := c.checkLimit(o.limit); err != nil {
+		return err
+	}
 	m, err := c.manager(ctx)
 	if err != nil {
 		return err
@@ -271,21 +184,11 @@ func (o *policyLogOptions) run(ctx context.Context, c *call) error {
 		log = log[:min(o.limit, len(log))]
 	}
 	for i, v := range log {
-		actor := v.Actor
-		if actor == "" {
-			actor = v.Author.Name
+		if v.Actor == "" {
+			v.Actor = v.Author.Name
 		}
 		if c.json {
-			err := c.out.object(struct {
-				Schema  int         `json:"schema"`
-				Commit  gitstore.ID `json:"commit"`
-				Time    time.Time   `json:"time"`
-				Actor   string      `json:"actor"`
-				Role    string      `json:"role"`
-				Summary string      `json:"summary"`
-				Body    string      `json:"body"`
-			}{schema, v.Commit, v.Time.UTC(), actor, v.Role, v.Summary, v.Body})
-			if err != nil {
+			if err := c.policyVersionJSON(v); err != nil {
 				return err
 			}
 			continue
@@ -293,17 +196,33 @@ func (o *policyLogOptions) run(ctx context.Context, c *call) error {
 		if i > 0 {
 			c.out.println("")
 		}
-		role := ""
-		if v.Role != "" {
-			role = ", " + v.Role
-		}
-		c.out.printf("%s %s (%s) by %s%s\n", c.out.paint(yellow, short(v.Commit)), clock(v.Time), c.age(v.Time), printable(actor), role)
-		c.out.printf("    %s\n", firstLine(v.Summary))
-		if v.Body != "" {
-			c.out.WriteString(indent(printable(v.Body), "    "))
-		}
+		c.tellPolicyVersion(v)
 	}
 	return nil
+}
+
+func (c *call) policyVersionJSON(v gitstore.PolicyVersion) error {
+	return c.out.object(struct {
+		Schema  int         `json:"schema"`
+		Commit  gitstore.ID `json:"commit"`
+		Time    time.Time   `json:"time"`
+		Actor   string      `json:"actor"`
+		Role    string      `json:"role"`
+		Summary string      `json:"summary"`
+		Body    string      `json:"body"`
+	}{schema, v.Commit, v.Time.UTC(), v.Actor, v.Role, v.Summary, v.Body})
+}
+
+func (c *call) tellPolicyVersion(v gitstore.PolicyVersion) {
+	role := ""
+	if v.Role != "" {
+		role = ", " + v.Role
+	}
+	c.out.printf("%s %s (%s) by %s%s\n", c.out.paint(yellow, short(v.Commit)), clock(v.Time), c.age(v.Time), printable(v.Actor), role)
+	c.out.printf("    %s\n", firstLine(v.Summary))
+	if v.Body != "" {
+		c.out.WriteString(indent(printable(v.Body), "    "))
+	}
 }
 
 type policyImportOptions struct {

@@ -90,3 +90,34 @@ func TestProgress(t *testing.T) {
 		t.Error("the bar is still there")
 	}
 }
+
+// TestProgressFits draws on terminals of all widths: no line may be wider.
+func TestProgressFits(t *testing.T) {
+	for _, columns := range []int{20, 30, 40, 50, 60, 70, 80, 120} {
+		p, _, stderr := testProcess(nil)
+		p.stderrTTY, p.errWidth = true, func() int { return columns }
+		c := &call{process: p, screen: &screen{w: stderr}}
+		for _, at := range []gitstore.Progress{
+			{Files: 123456, Bytes: 999 << 30},
+			{Files: 1, TotalFiles: 123456, Bytes: 1 << 10, TotalBytes: 999 << 30},
+			{Files: 123456, TotalFiles: 123456, Bytes: 999 << 30, TotalBytes: 999 << 30},
+		} {
+			width := c.barWidth("rolling back", at)
+			top := at.TotalBytes
+			if width == 0 || top == 0 {
+				top = -1
+			}
+			bar := newBar(stderr, top, width)
+			bar.Describe(describe("rolling back", at, c.room(top, width)))
+			bar.Set64(at.Bytes - 1)
+		}
+		for line := range strings.SplitSeq(stderr.String(), "\r") {
+			if n := len([]rune(line)); n > columns {
+				t.Errorf("%d columns are wider than the terminal's %d: %q", n, columns, line)
+			}
+			if strings.Contains(line, "||") {
+				t.Errorf("a bar without width: %q", line)
+			}
+		}
+	}
+}

@@ -65,12 +65,12 @@ func (o *rollbackOptions) run(ctx context.Context, c *call) error {
 		}
 	}
 	if err != nil {
-		return c.hintPaths(m, err)
+		return o.wrongBranch(c, c.hintPaths(m, err))
 	}
 	if c.json {
 		return c.out.object(newRollbackJSON(res))
 	}
-	c.tellRollback(m, res)
+	c.tellRollback(m, res, o.target)
 	return nil
 }
 
@@ -82,6 +82,15 @@ func (o *rollbackOptions) check(c *call) error {
 		return &usageError{msg: "--adopt needs --target: it must name the directory", cmd: c.cmd}
 	}
 	return nil
+}
+
+// wrongBranch tells a name that no branch can have from one that no version can.
+func (o *rollbackOptions) wrongBranch(c *call, err error) error {
+	var name *gitstore.NameError
+	if o.branch == "" || !errors.As(err, &name) || name.Name != o.branch {
+		return err
+	}
+	return &usageError{msg: fmt.Sprintf("%q can't name a branch: %s", name.Name, name.Reason), hint: "take a name that `git check-ref-format --branch` accepts", cmd: c.cmd}
 }
 
 // hintPaths says how to see which paths a checkpoint holds.
@@ -139,62 +148,6 @@ func newRollbackJSON(res *manager.RollbackResult) rollbackJSON {
 	return out
 }
 
-// tellRollback says in three lines what came back, where it lies, and what can
-// be done with it.
-func (c *call) tellRollback(m *manager.Manager, res *manager.RollbackResult) {
-	rec := res.Record
-	what := rec.Version
-	if len(rec.Paths) > 0 {
-		what = count(int64(len(rec.Paths)), "path") + " of " + rec.Version
-	}
-	c.out.printf("brought back %s: %s, %s in %s (%d copied, %d inflated", c.out.paint(bold, what),
-		count(rec.Files, "file"), size(rec.Bytes), millis(rec.DurationMS), res.Copied, res.Inflated)
-	if res.Unchanged > 0 {
-		c.out.printf(", %d already in place", res.Unchanged)
-	}
-	c.out.println(")")
-	verified := ""
-	if rec.Verified {
-		verified = " (verified)"
-	}
-	c.out.printf("it lies in %s%s\n", quotePath(rec.Target), verified)
-	for _, step := range c.nextSteps(m.Project().Root, res) {
-		c.out.println("next: " + step)
-	}
-}
-
-// nextSteps are lines that people can paste, with what each is for.
-func (c *call) nextSteps(root string, res *manager.RollbackResult) []string {
-	if res.Branch != nil {
-		step := "`git switch " + shellQuote(res.Branch.Name) + "` takes it into the work tree"
-		if res.Branch.Converts {
-			step += " (git converts files here: some may show as changed)"
-		}
-		return []string{step}
-	}
-	steps := []string{"`" + c.compareLine(root, res.Record.Target) + "` compares it with the project"}
-	if res.HasPrevious {
-		steps = append(steps, c.shown("undo")+" brings back what was there before")
-	}
-	return steps
-}
-
-// compareLine compares the project with the target, but for what a rollback has
-// no part in.
-func (c *call) compareLine(root, target string) string {
-	return "diff -r --no-dereference -x .git -x .evoseal " + c.shownPath(root) + " " + c.shownPath(target)
-}
-
-// shownPath is a path as short as it can be typed, for a shell.
-func (c *call) shownPath(path string) string {
-	if wd, err := c.getwd(); err == nil {
-		if rel, ok := below(wd, path); ok {
-			path = rel
-		}
-	}
-	return shellQuote(path)
-}
-
 // plan is the dry run.
 func (o *rollbackOptions) plan(ctx context.Context, c *call, m *manager.Manager, req manager.RollbackRequest) error {
 	plan, err := m.Plan(ctx, req)
@@ -204,7 +157,7 @@ func (o *rollbackOptions) plan(ctx context.Context, c *call, m *manager.Manager,
 	if err == nil && o.branch != "" {
 		err = checkBranch(ctx, m, o.branch)
 	}
-	err = c.hintPaths(m, err)
+	err = o.wrongBranch(c, c.hintPaths(m, err))
 	if plan == nil || plan.Checkpoint.Version == "" {
 		return err
 	}

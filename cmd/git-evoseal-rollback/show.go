@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
 
@@ -29,21 +30,28 @@ func (o *showOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	standing, report, err := said(s, cp)
+	if err != nil {
+		return err
+	}
 	if c.json {
 		return c.out.object(struct {
 			checkpointJSON
-			Tag     gitstore.ID        `json:"tag"`
-			Meta    gitstore.Meta      `json:"meta"`
-			Skipped []gitstore.Skipped `json:"skipped"`
-		}{newCheckpointJSON(cp), cp.Tag, meta, append([]gitstore.Skipped{}, meta.Skipped...)})
+			Tag      gitstore.ID                `json:"tag"`
+			Meta     gitstore.Meta              `json:"meta"`
+			Skipped  []gitstore.Skipped         `json:"skipped"`
+			Standing verdict.Standing           `json:"standing"`
+			Metrics  map[string]verdict.Samples `json:"metrics"`
+		}{newCheckpointJSON(cp), cp.Tag, meta, append([]gitstore.Skipped{}, meta.Skipped...), standing, report})
 	}
-	c.showFields(cp)
+	c.showFields(cp, c.standingRows(cp, standing, report))
 	c.out.printf("\n%s\n", indent(printable(cp.Message), "    "))
 	c.showMeta(meta, o.all)
 	return nil
 }
 
-func (c *call) showFields(cp gitstore.Checkpoint) {
+// showFields shows a checkpoint as a table, with what else there is to say.
+func (c *call) showFields(cp gitstore.Checkpoint, more [][2]string) {
 	c.out.println(c.out.paint(yellow, "checkpoint "+cp.Version))
 	c.out.table(func(w io.Writer) {
 		row := func(name, value string) {
@@ -61,7 +69,7 @@ func (c *call) showFields(cp gitstore.Checkpoint) {
 		}
 		row("Time", clock(cp.Time)+" ("+c.age(cp.Time)+")")
 		row("Author", cp.Author.Name+" <"+cp.Author.Email+">")
-		row("Files", fmt.Sprintf("%s, %s (%d bytes)", count(cp.Files, "file"), size(cp.Bytes), cp.Bytes))
+		row("Files", count(cp.Files, "file")+", "+exactSize(cp.Bytes))
 		row("Reason", cp.Reason)
 		row("Source-Commit", cp.SourceCommit)
 		row("Source-Branch", cp.SourceBranch)
@@ -70,7 +78,18 @@ func (c *call) showFields(cp gitstore.Checkpoint) {
 		if cp.Partial {
 			row("Partial", "yes: some paths could not be read")
 		}
+		for _, r := range more {
+			row(r[0], r[1])
+		}
 	})
+}
+
+// exactSize is a size for people with its bytes, where those are not all.
+func exactSize(n int64) string {
+	if n < 1024 {
+		return count(n, "byte")
+	}
+	return fmt.Sprintf("%s (%d bytes)", size(n), n)
 }
 
 // fewPaths is how many paths of a kind are listed without --all.

@@ -42,6 +42,11 @@ func (o *statsOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if st.Records == 0 {
+		if err := c.noRecords(ctx, m, filter != manager.HistoryFilter{}); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.json:
 		return c.out.object(struct {
@@ -49,7 +54,7 @@ func (o *statsOptions) run(ctx context.Context, c *call) error {
 			*manager.Stats
 		}{schema, st})
 	case o.format == "openmetrics":
-		c.writeOpenMetrics(st)
+		c.writeOpenMetrics(m.Project().Root, st)
 	default:
 		c.tellStats(st)
 	}
@@ -58,7 +63,6 @@ func (o *statsOptions) run(ctx context.Context, c *call) error {
 
 func (c *call) tellStats(st *manager.Stats) {
 	if st.Records == 0 {
-		c.out.println("no records yet")
 		return
 	}
 	rate := "none yet"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
 
@@ -30,34 +31,44 @@ func (o *statusOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	how, err := c.lookAround(ctx, m, st, points)
+	if err != nil {
+		return err
+	}
 	if c.json {
-		out := c.newStatusJSON(st)
-		out.Integration = points
+		out := c.newStatusJSON(st, how)
 		return c.out.object(out)
 	}
-	c.tellStatus(st)
+	c.tellStatus(st, how.newest)
 	c.tellPoints(points, o.all)
-	c.out.println("next     " + c.next(st))
+	c.out.println("next     " + c.next(st, how))
 	return nil
 }
 
-// tellPoints shows what is wrong or open, or everything.
+// tellPoints shows what is wrong or open, or everything. The project has a line of
+// its own already.
 func (c *call) tellPoints(points []manager.IntegrationPoint, all bool) {
+	var shown []manager.IntegrationPoint
+	width := 8
 	for _, p := range points {
 		bad := p.State == manager.PointWarning || p.State == manager.PointError
-		if !all && (!bad || p.Name == "tokens" && p.State == manager.PointWarning) {
+		if p.Name == "project" || !all && (!bad || p.Name == "tokens" && p.State == manager.PointWarning) {
 			continue
 		}
-		name, state := p.Name, string(p.State)
+		shown = append(shown, p)
+		width = max(width, len([]rune(p.Name)))
+	}
+	for _, p := range shown {
+		state := string(p.State)
 		switch p.State {
 		case manager.PointWarning:
 			state = c.out.paint(yellow, state)
 		case manager.PointError:
 			state = c.out.paint(red, state)
 		}
-		c.out.printf("%-8s %s: %s\n", name, state, printable(p.Detail))
+		c.out.printf("%-*s %s: %s\n", width, printable(p.Name), state, printable(p.Detail))
 		if p.Hint != "" {
-			c.out.printf("         %s\n", printable(p.Hint))
+			c.out.printf("%-*s %s\n", width, "", printable(c.rooted(p.Hint)))
 		}
 	}
 }
@@ -69,9 +80,11 @@ type statusJSON struct {
 	Head        headJSON        `json:"head"`
 	Checkpoints int             `json:"checkpoints"`
 	Latest      *checkpointJSON `json:"latest"`
-	Target      targetJSON      `json:"target"`
-	Last        *recordJSON     `json:"last"`
-	Next        string          `json:"next"`
+	// LatestStanding is what is held of it.
+	LatestStanding verdict.Standing `json:"latest_standing"`
+	Target         targetJSON       `json:"target"`
+	Last           *recordJSON      `json:"last"`
+	Next           string           `json:"next"`
 
 	Integration []manager.IntegrationPoint `json:"integration"`
 }
@@ -90,10 +103,10 @@ type targetJSON struct {
 	Previous    string           `json:"previous"`
 }
 
-func (c *call) newStatusJSON(st *manager.Status) statusJSON {
+func (c *call) newStatusJSON(st *manager.Status, how surroundings) statusJSON {
 	out := statusJSON{
 		Schema: schema, Project: gitstore.Path(st.Project), Store: gitstore.Path(st.Store),
-		Head: headJSON{st.Head.Commit, st.Head.Branch}, Checkpoints: st.Checkpoints, Next: c.next(st),
+		Head: headJSON{st.Head.Commit, st.Head.Branch}, Checkpoints: st.Checkpoints, Next: c.next(st, how), Integration: how.points, LatestStanding: how.newest,
 		Target: targetJSON{
 			Path: gitstore.Path(st.Target.Path), Version: st.Target.Version, Paths: newPathsJSON(st.Target.Paths),
 			Differences: newDifferencesJSON(st.Target.Differences), Previous: st.Target.Previous,
@@ -114,7 +127,7 @@ func (c *call) newStatusJSON(st *manager.Status) statusJSON {
 	return out
 }
 
-func (c *call) tellStatus(st *manager.Status) {
+func (c *call) tellStatus(st *manager.Status, newest verdict.Standing) {
 	c.out.printf("project  %s%s\n", quotePath(st.Project), describeHead(st.Head))
 	if st.Latest == nil {
 		c.out.println("latest   no checkpoints yet")
@@ -122,9 +135,18 @@ func (c *call) tellStatus(st *manager.Status) {
 		c.out.printf("latest   %s, %s: %s (%s in all)\n", c.out.paint(bold, st.Latest.Version), c.age(st.Latest.Time),
 			firstLine(st.Latest.Message), count(int64(st.Checkpoints), "checkpoint"))
 	}
+	switch newest.State {
+	case verdict.Bad:
+		c.out.printf("         it is %s%s\n", c.out.paint(red, "bad"), because(newest.Reason))
+	case verdict.Good:
+		c.out.printf("         it is %s%s\n", c.out.paint(green, "good"), because(newest.Reason))
+	}
+	if st.Store != "" && st.Target.Path == "" {
+		c.out.println("target   can't be looked at from inside it: leave the directory")
+	}
 	c.tellTarget(st.Target)
 	if r := st.LastRecord; r != nil {
-		c.out.printf("last     %s %s %s, %s\n", r.Action, printable(r.Version), c.outcome(r.Outcome), c.age(r.Time))
+		c.out.printf("last     %s %s, %s\n", subject(*r), c.outcomeOf(*r), c.age(r.Time))
 	}
 }
 
@@ -158,15 +180,4 @@ func (c *call) tellTarget(t manager.TargetStatus) {
 	if t.Previous != "" {
 		c.out.printf("before   %s, which undo brings back\n", t.Previous)
 	}
-}
-
-// next is the command that most people want now.
-func (c *call) next(st *manager.Status) string {
-	switch {
-	case st.Latest == nil:
-		return c.command("checkpoint")
-	case st.Target.Version != "":
-		return c.compareLine(st.Project, st.Target.Path)
-	}
-	return c.command("diff " + shellQuote(st.Latest.Version) + " --stat")
 }

@@ -31,17 +31,18 @@ Without a version's name one is made from the time. A name that is taken is refu
 It never changes the project, its index, HEAD or branches. When something can't be read, nothing is recorded at all, unless you ask for a partial checkpoint.`,
 			examples: []example{
 				{"git evoseal-rollback checkpoint v1 -m 'before the refactoring'", "record the project as v1"},
-				{"git evoseal-rollback checkpoint", "record it under a name made from the time"},
+				{"git evoseal-rollback checkpoint", "record the project under a name made from the time"},
 			},
 			most: 1, new: func() runner { return &checkpointOptions{} },
 		},
 		{
 			name: "list", short: "list the checkpoints, newest first",
-			long: `Lists the checkpoints with age, number of files and size. Marks tell which one is partial and which one the rollback target holds.
+			long: `Lists the checkpoints with age, number of files and size. STATE is good or bad, as verdicts and marks have it, and empty where nothing was found of a version yet. Marks tell which one is partial and which one the rollback target holds.
 
 It changes nothing.`,
 			examples: []example{
-				{"git evoseal-rollback list", "list them"},
+				{"git evoseal-rollback list", "list the checkpoints"},
+				{"git evoseal-rollback list --good -n 1", "the newest version that was verified good"},
 				{"git evoseal-rollback list --json | jq -r .version", "only the names"},
 			},
 			new: func() runner { return &listOptions{} },
@@ -78,11 +79,14 @@ It changes nothing.`,
 		rollbackCommand(),
 		{
 			name: "undo", short: "swap the target with the one before it",
-			long: `Exchanges the rollback target with the one before it, at once. Doing it again brings the first back.
+			long: `Exchanges the rollback target, or the directory that --target names, with what it held before, at once. Doing it again brings the first back.
 
 It never removes anything and never touches the live project.`,
-			examples: []example{{"git evoseal-rollback undo --reason 'v1 was fine'", "bring back what the target held before"}},
-			new:      func() runner { return &undoOptions{} },
+			examples: []example{
+				{"git evoseal-rollback undo --reason 'v1 was fine'", "bring back what the target held before"},
+				{"git evoseal-rollback undo --target /tmp/v1", "undo a rollback that filled another directory"},
+			},
+			new: func() runner { return &undoOptions{} },
 		},
 	}
 }
@@ -126,13 +130,19 @@ It changes nothing.`,
 			least: 1, most: 1, completes: []string{"bash", "zsh", "fish"}, new: func() runner { return &completionOptions{} },
 		},
 		{
+			name: "help", args: "[<command>]", short: "explain the program, or a command",
+			long:     `Explains a command, or a group of them such as policy; without a name it lists all commands. It reads nothing and changes nothing.`,
+			examples: []example{{"git evoseal-rollback help policy set", "explain a command"}},
+			most:     2, completes: []string{"command"}, new: func() runner { return &helpOptions{} },
+		},
+		{
 			name: "version", short: "print the program's version",
 			long:     `Prints the program's version. It reads nothing and changes nothing.`,
-			examples: []example{{"git evoseal-rollback version", "print it"}},
+			examples: []example{{"git evoseal-rollback version", "print the version"}},
 			new:      func() runner { return &versionOptions{} },
 		},
 		{name: "man", short: "print the manual page", hidden: true, new: func() runner { return &manOptions{} }},
-		{name: "__complete", short: "print the versions", hidden: true, new: func() runner { return &completeOptions{} }},
+		{name: "__complete", short: "print the versions", most: 1, hidden: true, new: func() runner { return &completeOptions{} }},
 	}
 }
 
@@ -141,14 +151,14 @@ func rollbackCommand() *command {
 		name: "rollback", args: "<version> [-- <path>…]", short: "bring a checkpoint back into a directory of its own",
 		long: `Brings a checkpoint back, byte for byte, into .evoseal/rollback_target. It is written beside the target, made durable, and then exchanged with it in one step: the target is the old one or the new one, whatever happens. What it held before is kept for ` + "`undo`" + `. Every byte is hashed on its way.
 
-Paths that follow -- start from the working directory; only they are brought back then. With --branch the checkpoint also becomes a new branch of the project's repository; nothing is checked out.
+Paths that follow -- start from the working directory; only they are brought back then, and the target holds nothing else: a part replaces the whole that was there, which ` + "`undo`" + ` brings back. With --branch the checkpoint also becomes a new branch of the project's repository; nothing is checked out. To take files back into the project, copy them, as in ` + "`cp -a .evoseal/rollback_target/src/parser src/`" + `; the target's own .git is no part of the project.
 
 It never touches the live project: work tree, index, HEAD, branches, ignored and untracked files stay as they are. A target that a safety rule refuses is refused when you type it, and gives way to the default, with a warning, when it is configured as ` + "`evoseal.target`" + `. Requests that fail or are refused are recorded in the history as well.`,
 		examples: []example{
 			{"git evoseal-rollback rollback v1 --reason 'tests fail since'", "bring v1 back"},
 			{"git evoseal-rollback rollback latest~1 --dry-run", "only say what would be done"},
-			{"git evoseal-rollback rollback v1 --branch back-to-v1 && git switch back-to-v1", "bring it back into the project"},
-			{"git evoseal-rollback rollback v1 --target /tmp/v1 -- src README.md", "bring some of it back elsewhere"},
+			{"git evoseal-rollback rollback v1 --branch back-to-v1 && git stash -u && git switch back-to-v1", "bring v1 back into the project; what is there goes into the stash"},
+			{"git evoseal-rollback rollback v1 --target /tmp/v1 -- src README.md", "bring some paths of v1 back elsewhere"},
 		},
 		least: 1, most: 1, paths: true, completes: []string{"version"}, new: func() runner { return &rollbackOptions{} },
 	}

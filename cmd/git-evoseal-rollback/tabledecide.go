@@ -9,7 +9,7 @@ func decisionCommands() []*command {
 
 A verdict is pass, fail, inconclusive or error. Missing data never passes. docs/verdicts.md tells how each is reached, docs/policy.md which rules there are.
 
-The exit code is 0 for pass, 1 for fail, and 17 for inconclusive or error. It never touches the live project.`,
+The exit code is 0 for pass, 1 for fail, and 17 for inconclusive or error. It is 15 when the version failed and too many automatic rollbacks were tried lately, so that none was made: 3 in 24 h, unless the policy's rollback.maxAttempts and rollback.attemptWindow say otherwise. It never touches the live project.`,
 			examples: []example{
 				{"git evoseal-rollback auto v2 --tests results.json --metrics bench.json", "judge v2 by test results and metrics"},
 				{"git evoseal-rollback auto --baseline v1", "judge the newest by the metrics recorded with it, against v1"},
@@ -22,7 +22,7 @@ The exit code is 0 for pass, 1 for fail, and 17 for inconclusive or error. It ne
 
 It changes nothing else.`,
 			examples: []example{{"git evoseal-rollback mark v1 good --reason 'ran in production for a week'", "make v1 a version to come back to"}},
-			least:    2, most: 2, completes: []string{"version"}, new: func() runner { return &markOptions{} },
+			least:    2, most: 2, completes: []string{"version"}, then: []string{"good", "bad"}, new: func() runner { return &markOptions{} },
 		},
 		{
 			name: "verdict show", args: "[<version>]", short: "show what was found of a version",
@@ -59,13 +59,13 @@ It always needs a token with the role emergency. docs/emergencies.md tells more.
 		{
 			name: "emergency drill", short: "rehearse an emergency without touching the target",
 			long:     `Does all that an emergency does, down to writing the version out beside the target, and then throws that away. The target stays as it is and no incident is opened; the history keeps that the drill was held.`,
-			examples: []example{{"git evoseal-rollback emergency drill --reason 'monthly' --token-file ~/.evoseal-emergency", "rehearse"}},
+			examples: []example{{"git evoseal-rollback emergency drill --reason 'monthly' --token-file ~/.evoseal-emergency", "rehearse an emergency"}},
 			new:      func() runner { return &emergencyOptions{drill: true} },
 		},
 		{
 			name: "emergency close", args: "[<incident>]", short: "end an incident with a note of what was found",
 			long:     `Ends an incident, by default the only one that is open. It needs a token with the role emergency.`,
-			examples: []example{{"git evoseal-rollback emergency close --note 'migration 42 dropped an index' --token-file ~/.evoseal-emergency", "end it"}},
+			examples: []example{{"git evoseal-rollback emergency close --note 'migration 42 dropped an index' --token-file ~/.evoseal-emergency", "end the incident"}},
 			most:     1, new: func() runner { return &emergencyCloseOptions{} },
 		},
 	}
@@ -84,20 +84,21 @@ It changes nothing.`,
 			most:     1, completes: []string{"key"}, new: func() runner { return &policyGetOptions{} },
 		},
 		{
-			name: "policy set", args: "<key> [<value>]", short: "change a rule",
-			long: `Gives a key a value, and leaves the rest of the policy as it is, comments and all. A value that is out of range is refused. The change is a commit of its own and takes effect at once, also in running processes.
+			name: "policy set", args: "<key> <value> [<key> <value>]…", short: "change a rule",
+			long: `Gives a key a value, or several keys at once, and leaves the rest of the policy as it is, comments and all. A value that is out of range is refused. A new trigger or sink needs the keys that make it whole in one go. With --unset it takes keys alone, or a section such as sink.ci, which goes as a whole. The change is a commit of its own and takes effect at once, also in running processes.
 
 ` + admin,
 			examples: []example{
 				{"git evoseal-rollback policy set rollback.threshold 8%", "let metrics lose 8 %"},
 				{"git evoseal-rollback policy set metric.score.direction higher", "tell which values of a metric are good"},
-				{"git evoseal-rollback policy set maxAttempts --unset", "go back to the default"},
+				{"git evoseal-rollback policy set sink.ci.type file sink.ci.path /var/log/evoseal.jsonl", "write events to a file"},
+				{"git evoseal-rollback policy set maxAttempts --unset", "go back to the default of a rule"},
 			},
-			least: 1, most: 2, completes: []string{"key"}, new: func() runner { return &policySetOptions{} },
+			least: 1, most: -1, completes: []string{"key"}, new: func() runner { return &policySetOptions{} },
 		},
 		{
 			name: "policy edit", short: "change the rules in an editor",
-			long: `Opens the policy in the editor that GIT_EDITOR, VISUAL or EDITOR names. It is checked before it is stored; what isn't valid is refused with the lines that are wrong, and kept for another try.
+			long: `Opens the policy in the editor that GIT_EDITOR, VISUAL or EDITOR names. It is checked before it is stored; what isn't valid is refused with the lines that are wrong, and kept: --from opens it for another try.
 
 ` + admin,
 			examples: []example{{"git evoseal-rollback policy edit --reason 'quarterly review'", "edit the policy"}},
@@ -114,13 +115,13 @@ It changes nothing.`,
 			long: `Takes over a policy in EVOSEAL's JSON, with its triggers. Keys that have no counterpart are named in warnings. docs/evoseal.md has the table.
 
 ` + admin,
-			examples: []example{{"git evoseal-rollback policy import rollback_policy.json", "take it over"}},
+			examples: []example{{"git evoseal-rollback policy import rollback_policy.json", "take over a file of EVOSEAL's"}},
 			least:    1, most: 1, new: func() runner { return &policyImportOptions{} },
 		},
 		{
 			name: "trigger list", short: "show what fails a version",
 			long:     `Shows the triggers in force: the built-in ones, tests and metrics, and those of the policy. It changes nothing.`,
-			examples: []example{{"git evoseal-rollback trigger list", "list them"}},
+			examples: []example{{"git evoseal-rollback trigger list", "list the triggers"}},
 			new:      func() runner { return &triggerListOptions{} },
 		},
 		{
@@ -133,15 +134,15 @@ It changes nothing.`,
 				{"git evoseal-rollback trigger set lint type=command command='make lint' dryRun=true", "try a command out: it reports, and decides nothing"},
 				{"git evoseal-rollback trigger set tests enabled=false", "turn one off"},
 			},
-			least: 2, most: -1, new: func() runner { return &triggerSetOptions{} },
+			least: 2, most: -1, completes: []string{"trigger"}, new: func() runner { return &triggerSetOptions{} },
 		},
 		{
 			name: "trigger remove", args: "<name>", short: "remove a trigger from the policy",
 			long: `Removes a trigger. A built-in one is as it was by default again: enabled=false turns it off.
 
 ` + admin,
-			examples: []example{{"git evoseal-rollback trigger remove lint", "remove it"}},
-			least:    1, most: 1, new: func() runner { return &triggerRemoveOptions{} },
+			examples: []example{{"git evoseal-rollback trigger remove lint", "remove the trigger lint"}},
+			least:    1, most: 1, completes: []string{"trigger"}, new: func() runner { return &triggerRemoveOptions{} },
 		},
 		{
 			name: "token issue", short: "make a token, shown once",
@@ -149,7 +150,7 @@ It changes nothing.`,
 
 Issue an admin token first: from then on these changes take one. A token is read from --token-file or EVOSEAL_TOKEN, never from the command line, which every user of the machine can see.`,
 			examples: []example{
-				{"git evoseal-rollback token issue --role admin --label alice > ~/.evoseal-admin", "the first token"},
+				{"git evoseal-rollback token issue --role admin --label alice --out ~/.evoseal-admin", "make the first token"},
 				{"git evoseal-rollback token issue --role operator --label ci --expires 90d --token-file ~/.evoseal-admin", "one for a pipeline"},
 			},
 			new: func() runner { return &tokenIssueOptions{} },
@@ -157,7 +158,7 @@ Issue an admin token first: from then on these changes take one. A token is read
 		{
 			name: "token list", short: "show which tokens there are",
 			long:     `Shows id, role, label and state of each token, never the token. It changes nothing.`,
-			examples: []example{{"git evoseal-rollback token list", "list them"}},
+			examples: []example{{"git evoseal-rollback token list", "list the tokens"}},
 			new:      func() runner { return &tokenListOptions{} },
 		},
 		{
@@ -165,7 +166,7 @@ Issue an admin token first: from then on these changes take one. A token is read
 			long: `Makes a token useless from now on. The last admin token that can be used is refused: issue another first.
 
 ` + admin,
-			examples: []example{{"git evoseal-rollback token revoke 1f3a --reason 'laptop lost'", "revoke it"}},
+			examples: []example{{"git evoseal-rollback token revoke 1f3a --reason 'laptop lost'", "revoke the token whose id begins so"}},
 			least:    1, most: 1, new: func() runner { return &tokenRevokeOptions{} },
 		},
 	}
@@ -176,9 +177,9 @@ func historyCommands() []*command {
 	return []*command{
 		{
 			name: "history", short: "show what was asked, decided and done",
-			long: `Shows the records, newest first: when, who, which version and why, the directory that was asked for and the one that was used, what the safety rules said, and what came of it. Requests that failed, were refused or were denied have records too.
+			long: `Shows the records, newest first: when, who, which version and why, the directory that was asked for and the one that was used, what the safety rules said, and what came of it. Requests that failed, were refused or were denied have records too. The actor is the user of the system; the author of a checkpoint is who Git's configuration says.
 
-Plain git shows the same: ` + "`git --git-dir=.evoseal/.git log --notes=evoseal/history <version>`" + `.
+Plain git shows the same: ` + "`git --git-dir=.evoseal/.git log --notes=evoseal/history v1`" + `.
 
 It changes nothing, and no command erases a record.`,
 			examples: []example{

@@ -5,85 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
-	"github.com/evoseal/git-evoseal-rollback/manager"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/spf13/pflag"
 )
-
-type tokenIssueOptions struct {
-	role, label, expires string
-	token                tokenFlag
-}
-
-func (o *tokenIssueOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.role, "role", "", "make it good for what `operator|emergency|admin` may do; needed")
-	fs.StringVar(&o.label, "label", "", "say in `text` who or what it is for; the history shows it")
-	fs.StringVar(&o.expires, "expires", "", "let it expire after `time`, as in 90d or 12h, or on a day, as in 2027-01-31; else never")
-	o.token.addFlags(fs)
-}
-
-func (o *tokenIssueOptions) run(ctx context.Context, c *call) error {
-	role := auth.Role(o.role)
-	if !slices.Contains([]auth.Role{auth.Operator, auth.Emergency, auth.Admin}, role) {
-		return &usageError{msg: fmt.Sprintf("--role takes operator, emergency or admin, not %q", o.role), cmd: c.cmd}
-	}
-	lifetime, err := o.lifetime(c)
-	if err != nil {
-		return err
-	}
-	admin, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	secret, token, err := m.IssueToken(ctx, manager.IssueTokenRequest{Role: role, Label: o.label, Lifetime: lifetime, Token: admin})
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return c.out.object(struct {
-			Schema int `json:"schema"`
-			// Token is shown once, here or on the line below.
-			Token string `json:"token"`
-			tokenJSON
-		}{schema, secret.Reveal(), newTokenJSON(token, c.now())})
-	}
-	c.out.println(secret.Reveal())
-	if !c.quiet {
-		fmt.Fprintf(c.screen, "this is token %s (%s%s); it is shown only now: keep it in a file that only its user can read\n", token.ID, token.Role, expiry(token))
-	}
-	return nil
-}
-
-func (o *tokenIssueOptions) lifetime(c *call) (time.Duration, error) {
-	if o.expires == "" {
-		return 0, nil
-	}
-	bad := &usageError{
-		msg: fmt.Sprintf("--expires can't be understood, or is past: %q", o.expires), cmd: c.cmd,
-		hint: "say how long it is good for, as in 90d or 12h, or name a day, as in 2027-01-31",
-	}
-	d, err := parseSpan(o.expires)
-	if err != nil {
-		at, err := c.moment("expires", o.expires)
-		if err != nil {
-			return 0, bad
-		}
-		d = at.Sub(c.now())
-	}
-	if d <= 0 {
-		return 0, bad
-	}
-	return d, nil
-}
 
 func expiry(t auth.Token) string {
 	if t.Expires.IsZero() {
@@ -150,7 +77,7 @@ func (o *tokenListOptions) run(ctx context.Context, c *call) error {
 		return nil
 	}
 	if len(tokens) == 0 {
-		fmt.Fprintf(c.screen, "no tokens yet: %s makes one\n", c.shown("token issue --role operator --label '…'"))
+		fmt.Fprintf(c.screen, "no tokens yet: %s makes one\n", c.shown("token issue --role operator"))
 		return nil
 	}
 	c.out.table(func(w io.Writer) {

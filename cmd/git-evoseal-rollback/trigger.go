@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/manager/policy"
@@ -165,6 +166,13 @@ func (o *triggerRemoveOptions) addFlags(fs *pflag.FlagSet) {
 
 func (o *triggerRemoveOptions) run(ctx context.Context, c *call) error {
 	return c.changePolicy(ctx, &o.token, o.reason, func(text []byte) ([]byte, error) {
+		p, err := policy.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(p.Triggers, func(t verdict.Trigger) bool { return t.Name == c.args[0] }) {
+			return nil, &usageError{msg: fmt.Sprintf("there is no trigger %q", c.args[0]), hint: c.shown("trigger list") + " shows which there are", cmd: c.cmd}
+		}
 		return policy.RemoveSection(text, "trigger", c.args[0])
 	})
 }

@@ -59,7 +59,7 @@ func (c *call) tellEntry(e verdict.Entry) {
 		}
 		c.tellVerdict(e.Version, baseline, e.Verdict)
 	case verdict.EntryMark:
-		c.out.printf("marked %s: %s\n", e.Mark, printable(e.Reason))
+		c.out.printf("marked %s%s\n", e.Mark, because(e.Reason))
 	case verdict.EntryReport:
 		c.out.printf("recorded %s\n", count(int64(len(e.Report.Metrics)), "metric"))
 	}

@@ -86,7 +86,7 @@ func (e *DeniedError) Error() string {
 func (e *DeniedError) Is(target error) bool { return target == ErrDenied }
 
 var verbs = map[Action]string{
-	Rollback: "roll back", Force: "override limits", Judge: "judge a version", Declare: "declare an emergency",
+	Rollback: "roll back", Force: "override limits", Judge: "judge a version", Declare: "declare or close an emergency",
 	Configure: "change the policy", Tokens: "change tokens", Archive: "archive the history",
 }
 

@@ -62,8 +62,8 @@ func ExampleJudge_samples() {
 		}
 	}
 	// Output:
-	// fail "parse_ns/op" rose from 10.05 to 14.9 (48.26 %), a loss beyond 5 % that chance doesn't explain (p 0.00108225, corrected 0.0021645; effect 1)
-	// pass "print_ns/op" rose from 10.85 to 11.5 (5.991 %), a loss beyond 5 %, but chance explains it (p 0.294372, corrected 0.294372)
+	// fail "parse_ns/op" rose from 10.05 to 14.9 (48.26 %), a loss beyond 5 % that chance doesn't explain (p 0.00108, corrected 0.00216; effect 1)
+	// pass "print_ns/op" rose from 10.85 to 11.5 (5.991 %), a loss beyond 5 %, but chance explains it (p 0.294, corrected 0.294)
 }
 
 // A metric of which nobody said which values are good is an error with a way out.

@@ -101,13 +101,13 @@ func (j *judging) byRank(test rankTest, f *Finding) {
 		f.Reason += fmt.Sprintf(", but samples this few can't be told apart at level %s", number(j.metrics.level))
 	case test.adjusted > j.metrics.level:
 		f.Outcome = Pass
-		f.Reason += fmt.Sprintf(", but chance explains it (p %s, corrected %s)", number(test.p), number(test.adjusted))
+		f.Reason += fmt.Sprintf(", but chance explains it (p %s, corrected %s)", probability(test.p), probability(test.adjusted))
 	case test.effect < j.in.Rules.MinEffect-tolerance:
 		f.Outcome = Pass
-		f.Reason += fmt.Sprintf(", but the samples overlap too much for it to count (effect %s of at least %s)", number(test.effect), number(j.in.Rules.MinEffect))
+		f.Reason += fmt.Sprintf(", but the samples overlap too much for it to count (effect %s of at least %s)", probability(test.effect), number(j.in.Rules.MinEffect))
 	default:
 		f.Outcome = Fail
-		f.Reason += fmt.Sprintf(" that chance doesn't explain (p %s, corrected %s; effect %s)", number(test.p), number(test.adjusted), number(test.effect))
+		f.Reason += fmt.Sprintf(" that chance doesn't explain (p %s, corrected %s; effect %s)", probability(test.p), probability(test.adjusted), probability(test.effect))
 	}
 }
 

@@ -90,6 +90,10 @@ func number(x float64) string {
 	return strconv.FormatFloat(x, 'g', 6, 64)
 }
 
+// probability keeps three digits: nobody decides by more, and the finding's numbers
+// have them all.
+func probability(p float64) string { return strconv.FormatFloat(p, 'g', 3, 64) }
+
 // percent is a fraction for people; a change that can't be said as one has no
 // end.
 func percent(x float64) string {
