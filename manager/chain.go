@@ -142,6 +142,8 @@ func (c *chain) begin(ctx context.Context, failed gitstore.Checkpoint, list []ca
 // finish writes the record that closes it.
 func (c *chain) finish(ctx context.Context, failed gitstore.Checkpoint, start time.Time, err error) error {
 	end := c.m.newRecord(c.action, "", c.open.Reason)
+	// Like any record it begins when the request did.
+	end.Time = end.Time.Add(-time.Since(start))
 	end.Chain, end.FromVersion, end.Trigger, end.Verdict = c.out.Chain, failed.Version, c.open.Trigger, c.open.Verdict
 	end.takeGrant(c.open)
 	end.Step = len(c.tried) + len(c.out.Steps)
