@@ -3,25 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
 
 type autoOptions struct {
-	tests                             []string
-	metrics, baseline, reason, target string
-	force                             bool
-	token                             tokenFlag
+	reports                  reportFlags
+	baseline, reason, target string
+	force                    bool
+	token                    tokenFlag
 }
 
 func (o *autoOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&o.tests, "tests", nil, "judge by the test results of `file`, - for standard input; may be repeated")
-	fs.StringVar(&o.metrics, "metrics", "", "judge by the metrics of `file`, not by those recorded with the checkpoint")
+	o.reports.addFlags(fs)
 	fs.StringVar(&o.baseline, "baseline", "", "compare with `version`, not with the last one that was verified good")
 	fs.StringVar(&o.reason, "reason", "", "say why, for the record of a rollback, in `text`")
 	fs.StringVar(&o.target, "target", "", "fill the directory `dir`, not .evoseal/rollback_target")
@@ -30,7 +30,7 @@ func (o *autoOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 func (o *autoOptions) run(ctx context.Context, c *call) error {
-	req, err := o.request(c)
+	req, err := o.request(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -63,20 +63,19 @@ func (o *autoOptions) run(ctx context.Context, c *call) error {
 	return judged(res)
 }
 
-func (o *autoOptions) request(c *call) (manager.AutoRequest, error) {
+func (o *autoOptions) request(ctx context.Context, c *call) (manager.AutoRequest, error) {
 	req := manager.AutoRequest{Version: c.version(""), Baseline: o.baseline, Reason: o.reason, Target: o.target, Force: o.force}
-	stdin := slices.Contains(o.tests, "-")
-	if stdin && (o.metrics == "-" || o.token.file == "-") || o.metrics == "-" && o.token.file == "-" {
+	tests, metrics, err := o.reports.sources(c)
+	if err != nil {
+		return req, err
+	}
+	if n := readsStdin(tests, metrics); n > 1 || n > 0 && o.token.file == "-" {
 		return req, &usageError{msg: "standard input can be read only once", hint: "name files for all but one", cmd: c.cmd}
 	}
-	var err error
 	if req.Token, err = o.token.read(c); err != nil {
 		return req, err
 	}
-	if req.Report.Tests, err = c.readTests(o.tests); err != nil {
-		return req, err
-	}
-	req.Report.Metrics, err = c.readMetrics(o.metrics)
+	req.Report, err = report.Read(ctx, ".", tests, metrics, time.Time{}, c.stdin, report.Limits{})
 	return req, err
 }
 

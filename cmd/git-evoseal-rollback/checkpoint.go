@@ -32,7 +32,7 @@ func (o *checkpointOptions) run(ctx context.Context, c *call) error {
 		return &usageError{msg: "the version's name is empty", hint: "leave it out to have a name made from the time", cmd: c.cmd}
 	}
 	// Read first: a file that can't be read must not leave a checkpoint without it.
-	metrics, err := c.readMetrics(o.metrics)
+	metrics, err := c.readMetrics(ctx, o.metrics)
 	if err != nil {
 		return err
 	}

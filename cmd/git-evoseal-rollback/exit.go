@@ -49,6 +49,7 @@ func exitCodes() []exitCode {
 		{exitLimit, "A limit is reached: too many rollbacks were tried lately (by auto 3 in 24 h, unless the policy says otherwise), or the disk has no room."},
 		{exitPartial, "Not everything could be read, so nothing was recorded."},
 		{exitUndecided, "The verdict is inconclusive or an error. Nothing was rolled back."},
+		{exitGuard, "Guard itself went wrong. Its code is that of its command otherwise."},
 		{exitUsage, "The command line can't be understood, or names what can't exist."},
 		{exitCancelled, "Cancelled by a signal. Nothing is left half-written."},
 	}
@@ -96,6 +97,15 @@ func (c *call) answerOf(err error) answer {
 	var usage *usageError
 	if errors.As(err, &usage) {
 		return answer{exitUsage, "usage", c.usageHint(usage)}
+	}
+	var guard *guardError
+	if errors.As(err, &guard) {
+		v := c.answerOf(guard.err)
+		v.code = exitGuard
+		return v
+	}
+	if v, ok := c.judgeHooks(err); ok {
+		return v
 	}
 	if v, ok := c.judgeDecision(err); ok {
 		return v
@@ -279,7 +289,10 @@ func (c *call) finish(ctx context.Context, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("cancelled: %w", context.Canceled)
 	}
-	var decided *verdictError
+	var decided interface {
+		error
+		code() int
+	}
 	if errors.As(err, &decided) {
 		// All that there is to say is on stdout already.
 		return decided.code()

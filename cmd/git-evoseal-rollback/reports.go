@@ -1,17 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
+	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
-
-// maxReport bounds a report's size, in bytes.
-const maxReport = 256 << 20
 
 // input opens what a flag names; - is standard input.
 func (c *call) input(path string) (io.ReadCloser, error) {
@@ -25,45 +26,27 @@ func (c *call) input(path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// readMetrics reads a file of metrics; an empty path is none.
-func (c *call) readMetrics(path string) (map[string]verdict.Samples, error) {
+// readMetrics reads a file of metrics, in any of the forms that there are; an empty
+// path is none. What is broken isn't recorded.
+func (c *call) readMetrics(ctx context.Context, path string) (map[string]verdict.Samples, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := c.input(path)
+	src, err := report.ParseSource(path)
+	if err != nil {
+		return nil, &usageError{msg: fmt.Sprintf("--metrics: %v", err), cmd: c.cmd}
+	}
+	rep, err := report.Read(ctx, ".", nil, []report.Source{src}, time.Time{}, c.stdin, report.Limits{})
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	metrics, err := verdict.ParseMetrics(f, maxReport)
-	if err != nil {
+	if len(rep.Problems) > 0 {
 		return nil, &usageError{
-			msg: fmt.Sprintf("%s: %v", path, err), cmd: c.cmd,
-			hint: `metrics are one JSON object: {"accuracy": 0.93, "latency_ms": [12.1, 11.8, 12.4]}`,
+			msg: strings.Join(rep.Problems, "; "), cmd: c.cmd,
+			hint: `metrics are one JSON object: {"accuracy": 0.93, "latency_ms": [12.1, 11.8, 12.4]}; docs/reports.md has the other forms`,
 		}
 	}
-	return metrics, nil
-}
-
-// readTests reads files of test results.
-func (c *call) readTests(paths []string) ([]verdict.Test, error) {
-	var all []verdict.Test
-	for _, path := range paths {
-		f, err := c.input(path)
-		if err != nil {
-			return nil, err
-		}
-		tests, err := verdict.ParseTests(f, maxReport)
-		f.Close()
-		if err != nil {
-			return nil, &usageError{
-				msg: fmt.Sprintf("%s: %v", path, err), cmd: c.cmd,
-				hint: `test results are a JSON array: [{"name": "unit", "status": "passed"}, {"name": "e2e", "status": "failed"}]`,
-			}
-		}
-		all = append(all, tests...)
-	}
-	return all, nil
+	return rep.Metrics, nil
 }
 
 // tokenFlag is where a command finds a token. Never an argument: those are seen

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/evoseal/git-evoseal-rollback/hooks"
+	"github.com/evoseal/git-evoseal-rollback/hooks/installer"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+)
+
+// judgeHooks knows the errors of guard and hooks.
+func (c *call) judgeHooks(err error) (answer, bool) {
+	var setting *hooks.SettingError
+	if errors.As(err, &setting) {
+		return answer{exitFailed, "setting", "`git config " + setting.Key + "` shows it; docs/hooks.md has all of them"}, true
+	}
+	for _, row := range []struct {
+		err    error
+		answer answer
+	}{
+		{installer.ErrManaged, answer{exitFailed, "managed", "add the lines yourself; " + c.shown("hooks status") + " then says whether it is called"}},
+		{installer.ErrAltered, answer{exitFailed, "altered", "keep your lines elsewhere and delete the file, or delete ours from it"}},
+		{installer.ErrKept, answer{exitFailed, "displaced", "put what both do into one file, delete the kept one, and run this again"}},
+		{installer.ErrNotAFile, answer{exitFailed, "not_a_file", "move it away; git runs only files"}},
+		{installer.ErrUnknown, answer{exitUsage, "usage", c.shown("hooks status") + " lists those that there are"}},
+		{installer.ErrNoRepository, answer{exitFailed, "no_repository", "hooks belong to a Git repository: go to one, or name it with -C"}},
+		{manager.ErrInterrupted, answer{exitCancelled, "interrupted", "run it again; nothing was judged and nothing rolled back"}},
+	} {
+		if errors.Is(err, row.err) {
+			return row.answer, true
+		}
+	}
+	return answer{}, false
+}

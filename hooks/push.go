@@ -1,0 +1,159 @@
+package hooks
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/process"
+	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
+)
+
+// update is a ref that is pushed.
+type update struct {
+	// ref is its name on the other side, commit what it is to be.
+	ref, commit string
+}
+
+func (u update) branch() string { return strings.TrimPrefix(u.ref, "refs/heads/") }
+
+// readUpdates reads the lines that git gives a hook, of which the columns are told
+// by number. Deleted refs and what isn't to be tried are left out.
+func (r *run) readUpdates(commitColumn, refColumn, columns int) ([]update, error) {
+	var all []update
+	lines := bufio.NewScanner(r.Stdin)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		fields := strings.Split(lines.Text(), " ")
+		if len(fields) != columns {
+			return nil, fmt.Errorf("git gave the hook a line that can't be understood: %q", lines.Text())
+		}
+		u := update{ref: fields[refColumn], commit: fields[commitColumn]}
+		if strings.Trim(u.commit, "0") != "" && r.settings.tries(u.ref) {
+			all = append(all, u)
+		}
+	}
+	return all, lines.Err()
+}
+
+// prePush tries what is pushed, which needn't be what lies in the work tree.
+func (r *run) prePush(ctx context.Context) error {
+	updates, err := r.readUpdates(1, 2, 4)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	var stopped error
+	for _, u := range updates {
+		if seen[u.commit] {
+			continue
+		}
+		seen[u.commit] = true
+		err := r.tryUpdate(ctx, u, nil, "the push", false)
+		if err != nil && !errors.Is(err, ErrStopped) {
+			return err
+		}
+		stopped = errors.Join(stopped, err)
+	}
+	return stopped
+}
+
+// tryUpdate records a commit and tries it, unless it was verified good before.
+func (r *run) tryUpdate(ctx context.Context, u update, objects []string, what string, judgeOnly bool) error {
+	c, err := r.Manager.CheckpointCommit(ctx, gitstore.RecordCommitRequest{Commit: u.commit, Branch: u.branch(), Objects: objects})
+	if errors.Is(err, gitstore.ErrNoCommit) {
+		// A tag may name a tree or a blob.
+		r.say("%s names no commit, so there is nothing to record", u.ref)
+		return nil
+	}
+	if err != nil {
+		return r.judgingFailed(fmt.Errorf("%s can't be recorded: %w", u.ref, err))
+	}
+	if r.settings.TestCommand == "" {
+		r.say("%s recorded as %s; nothing is tried, since evoseal.testCommand isn't set", u.branch(), c.Version)
+		return nil
+	}
+	if good, err := r.wasGood(ctx, c); err != nil || good {
+		if good {
+			r.say("%s is %s, which was verified good already", u.branch(), c.Version)
+		}
+		return err
+	}
+	dir, err := r.dir(ctx, c)
+	if err != nil {
+		return err
+	}
+	r.say("%s recorded as %s; running: %s", u.branch(), c.Version, r.settings.TestCommand)
+	res, err := r.Manager.Try(ctx, manager.TryRequest{
+		Trial: r.trial(r.Hook + " of " + u.branch()), Version: c.Commit.String(), Dir: dir, Share: r.settings.TestShare,
+		JudgeOnly: judgeOnly, Token: r.token,
+	})
+	if err != nil {
+		return r.judgingFailed(err)
+	}
+	if dir == "" && res.Auto.Verdict.Outcome != verdict.Pass && !r.Manager.Project().Bare {
+		r.say("tried in a directory with nothing but the pushed files; evoseal.testShare names what else tests need, evoseal.testIn=worktree uses the work tree")
+	}
+	return r.followed(c.Version, res.Auto, what)
+}
+
+// wasGood says whether the version's last verdict, or a person, called it good.
+func (r *run) wasGood(ctx context.Context, c *manager.CheckpointResult) (bool, error) {
+	standing, err := r.Manager.Standing(ctx, c.Commit.String())
+	return standing.State == verdict.Good, err
+}
+
+// dir is where to try a version of this repository: the work tree, or empty for a
+// directory of its own.
+func (r *run) dir(ctx context.Context, c *manager.CheckpointResult) (string, error) {
+	p := r.Manager.Project()
+	switch {
+	case p.Bare || r.settings.TestIn == Checkout:
+		return "", nil
+	case r.settings.TestIn == WorkTree:
+		return p.Root, nil
+	case p.Head().Commit != c.SourceCommit:
+		return "", nil
+	}
+	live, err := r.Manager.Checkpoint(ctx, manager.CheckpointRequest{Message: r.Hook, Reuse: true, AllowPartial: true})
+	if err != nil {
+		return "", err
+	}
+	if live.SourceDirty == "false" && live.SourceCommit == c.SourceCommit {
+		return p.Root, nil
+	}
+	return "", nil
+}
+
+// trial is the configured command.
+func (r *run) trial(reason string) manager.Trial {
+	s := r.settings
+	return manager.Trial{
+		Command: process.Command{
+			Args: []string{"/bin/sh", "-c", s.TestCommand}, Timeout: s.TestTimeout, Stdout: r.Stdout, Stderr: r.Stderr,
+		},
+		Retries: s.TestRetries, Tests: s.TestReports, Metrics: s.MetricsReports, Reason: reason,
+	}
+}
+
+// quarantine is where git keeps the objects of a push until its hooks agree.
+func (r *run) quarantine() []string {
+	var dirs []string
+	for _, list := range []string{r.Getenv("GIT_OBJECT_DIRECTORY"), r.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES")} {
+		for dir := range strings.SplitSeq(list, string(os.PathListSeparator)) {
+			if dir == "" {
+				continue
+			}
+			if abs, err := filepath.Abs(dir); err == nil {
+				dirs = append(dirs, abs)
+			}
+		}
+	}
+	return dirs
+}
