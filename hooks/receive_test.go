@@ -129,7 +129,7 @@ func TestServerOverHTTP(t *testing.T) {
 	var errors lockedBuffer
 	web := httptest.NewServer(&cgi.Handler{
 		Path: backend, Dir: server.dir, Stderr: &errors,
-		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(server.dir), "GIT_HTTP_EXPORT_ALL=1", "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1"},
+		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(server.dir), "GIT_HTTP_EXPORT_ALL=1", "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GORACE=atexit_sleep_ms=0"},
 	})
 	defer web.Close()
 	url := web.URL + "/" + filepath.Base(server.dir)

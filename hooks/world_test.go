@@ -61,6 +61,8 @@ func newWorld(t *testing.T, hooks ...string) *world {
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", "")
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	// The race detector's runtime sleeps for a second at the end of each hook.
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	config := "[user]\n\tname = t\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n"
 	must(t, os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644))
 	dir, err := filepath.EvalSymlinks(t.TempDir())

@@ -85,26 +85,26 @@ func (m *Manager) try(ctx context.Context, t Trial, dir, version string) (TrialR
 		return out, verdict.Report{}, &InterruptedError{Version: version, Run: out}
 	}
 	if out.NotStarted != "" {
-		return out, verdict.Report{Checks: []verdict.Check{exitCheck(out, verdict.Report{})}}, nil
+		return out, verdict.Report{Checks: []verdict.Check{t.exitCheck(out, verdict.Report{})}}, nil
 	}
 	rep, err := report.Read(ctx, dir, t.Tests, t.Metrics, start, nil, report.Limits{})
 	if err != nil {
 		return out, verdict.Report{}, err
 	}
-	rep.Checks = append(rep.Checks, exitCheck(out, rep))
+	rep.Checks = append(rep.Checks, t.exitCheck(out, rep))
 	return out, rep, nil
 }
 
 // exitCheck is what the exit code says.
-func exitCheck(run TrialRun, rep verdict.Report) verdict.Check {
+func (t Trial) exitCheck(run TrialRun, rep verdict.Report) verdict.Check {
 	c := verdict.Check{Trigger: exitTrigger}
 	again := ""
 	if run.Runs > 1 {
 		again = fmt.Sprintf(" in run %d", run.Runs)
 	}
 	failed := 0
-	for _, t := range rep.Tests {
-		if t.Status == verdict.Failed || t.Status == verdict.Errored {
+	for _, test := range rep.Tests {
+		if test.Status == verdict.Failed || test.Status == verdict.Errored {
 			failed++
 		}
 	}
@@ -112,7 +112,7 @@ func exitCheck(run TrialRun, rep verdict.Report) verdict.Check {
 	case run.NotStarted != "":
 		c.Outcome, c.Reason = verdict.Error, run.NotStarted
 	case run.TimedOut:
-		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command took longer than it may: %s", run.Took.Round(time.Second))
+		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command took longer than the %s that it may%s", t.Command.Timeout, again)
 	case run.Signal != 0:
 		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command died of a signal%s: %s", again, run.Signal)
 	case run.Code != 0:

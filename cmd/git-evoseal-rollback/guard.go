@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -136,7 +137,7 @@ func (o *guardOptions) finish(c *call, m *manager.Manager, res *manager.GuardRes
 			return printing
 		}
 	}
-	o.tell(c, m, res)
+	o.tell(c, m, res, err)
 	if err != nil {
 		// The command's code stands: what it did is done.
 		c.say("guard: %s", oneLine(err))
@@ -156,13 +157,13 @@ func (o *guardOptions) finish(c *call, m *manager.Manager, res *manager.GuardRes
 
 // tell says what happened, where the good tree lies, how to take it, and how to
 // undo, in as many lines.
-func (o *guardOptions) tell(c *call, m *manager.Manager, res *manager.GuardResult) {
+func (o *guardOptions) tell(c *call, m *manager.Manager, res *manager.GuardResult, failed error) {
 	v, before := res.Auto.Verdict, shellQuote(res.Before.Version)
 	judged := res.Before.Version
 	if res.After != nil {
 		judged = res.After.Version
 	}
-	c.say("guard: %s: %s", c.paintVerdict(v.Outcome), printable(v.Reason))
+	c.say("guard: %s: %s", c.paintVerdict(v.Outcome), printable(reasonOf(v)))
 	for _, w := range v.Warnings {
 		c.say("warning: %s", printable(w))
 	}
@@ -172,13 +173,30 @@ func (o *guardOptions) tell(c *call, m *manager.Manager, res *manager.GuardResul
 	case v.Outcome == verdict.Pass:
 		c.say("       %s was verified good", judged)
 	case res.Auto.Rollback == nil:
-		if v.Outcome == verdict.Fail {
+		if v.Outcome == verdict.Fail && failed == nil {
 			c.say("       nothing was rolled back: %s", printable(res.Auto.Why))
 		}
 		c.say("       %s holds the project as it was before: %s brings it back", res.Before.Version, c.shown("rollback "+before))
 	default:
 		o.tellWayBack(c, m, res)
 	}
+}
+
+// reasonOf is a verdict's reason, and of a pass what was looked at.
+func reasonOf(v verdict.Verdict) string {
+	if v.Outcome != verdict.Pass {
+		return v.Reason
+	}
+	var all []string
+	for _, f := range v.Findings {
+		if f.Outcome == verdict.Pass && !f.DryRun {
+			all = append(all, f.Reason)
+		}
+	}
+	if n := len(all) - fewPaths; n > 0 {
+		all = append(all[:fewPaths], fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(all, "; ")
 }
 
 func (o *guardOptions) tellWayBack(c *call, m *manager.Manager, res *manager.GuardResult) {

@@ -61,12 +61,12 @@ func (c *call) tellHooks(changes []installer.Change, dryRun bool) error {
 	for _, ch := range changes {
 		if c.json {
 			if err := c.out.object(struct {
-				Schema int            `json:"schema"`
-				Hook   string         `json:"hook"`
-				Path   string         `json:"path"`
+				Schema int              `json:"schema"`
+				Hook   string           `json:"hook"`
+				Path   string           `json:"path"`
 				Action installer.Action `json:"action"`
-				Kept   string         `json:"kept,omitempty"`
-				DryRun bool           `json:"dry_run"`
+				Kept   string           `json:"kept,omitempty"`
+				DryRun bool             `json:"dry_run"`
 			}{schema, ch.Hook, ch.Path, ch.Action, ch.Kept, dryRun}); err != nil {
 				return err
 			}
@@ -146,12 +146,12 @@ func (o *hooksStatusOptions) run(_ context.Context, c *call) error {
 	if c.json {
 		for _, st := range all {
 			if err := c.out.object(struct {
-				Schema  int             `json:"schema"`
-				Hook    string          `json:"hook"`
-				Path    string          `json:"path"`
+				Schema  int               `json:"schema"`
+				Hook    string            `json:"hook"`
+				Path    string            `json:"path"`
 				State   installer.State   `json:"state"`
-				Runs    bool            `json:"runs"`
-				Ignored bool            `json:"ignored"`
+				Runs    bool              `json:"runs"`
+				Ignored bool              `json:"ignored"`
 				Manager installer.Manager `json:"manager,omitempty"`
 			}{schema, st.Hook, st.Path, st.State, st.State.Runs() && !st.Ignored, st.Ignored, repo.Manager}); err != nil {
 				return err

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
 // benchProcs is the number of processors at the end of a benchmark's name.
@@ -108,7 +106,7 @@ func (b *goBench) result(fields []string) error {
 
 // maxBenchValues bounds the values of one file, which wait until the names of all
 // benchmarks are known.
-const maxBenchValues = 10 * verdict.MaxSamples
+const maxBenchValues = maxValues / 2
 
 func note(sets map[string]map[string]bool, key, value string) {
 	if sets[key] == nil {

@@ -102,19 +102,20 @@ func (g *goReader) plain(text string) error {
 	if !failed {
 		return nil
 	}
-	name, _, _ := strings.Cut(rest, " ")
-	return g.add(verdict.Test{Name: name, Status: verdict.Errored, Message: text})
+	fields := append(strings.Fields(rest), "(no name)")
+	return g.add(verdict.Test{Name: fields[0], Status: verdict.Errored, Message: text})
 }
 
 func (g *goReader) build(e goEvent) error {
-	b := g.builds[e.ImportPath]
+	name := bounded(e.ImportPath)
+	b := g.builds[name]
 	if b == nil {
 		if len(g.builds) >= g.limit {
 			return brokenf("line %d: it has more than %d builds", g.lines.number, g.limit)
 		}
 		b = &goBuild{}
-		g.builds[bounded(e.ImportPath)] = b
-		g.order = append(g.order, bounded(e.ImportPath))
+		g.builds[name] = b
+		g.order = append(g.order, name)
 	}
 	b.output = appendUpTo(b.output, e.Output, maxMessage)
 	b.failed = b.failed || e.Action == "build-fail"
@@ -272,6 +273,10 @@ func (p *goPackage) test(e goEvent, c *collector) error {
 			t.output = appendUpTo(t.output, e.Output, maxMessage)
 		}
 	case "pass", "fail", "skip", "bench":
+		if t.action == "fail" {
+			// What a test prints can look like a result; a failure stands.
+			break
+		}
 		t.action, t.took = e.Action, seconds(e.Elapsed)
 		if e.Action == "pass" {
 			t.output = nil

@@ -33,6 +33,7 @@ func TestReadGoTest(t *testing.T) {
 		{name: "package that only began", in: passing + goLines("start q"), want: "passed  p.A\n", says: []string{`package "q" began`}},
 		{name: "no end of a test", in: goLines("start p", "run p A", "pass p"), want: "error   p.A | it ran and never ended\n"},
 		{name: "no end of a sub-test", in: goLines("run p A", "run p A/b", "fail p A", "fail p"), want: "error   p.A/b | it ran and never ended\n"},
+		{name: "pass behind a failure", in: goLines("run p A", "fail p A", "pass p A", "pass p"), want: "failed  p.A\n"},
 		{name: "three levels", in: goLines("run p A", "run p A/b", "run p A/b/c", "fail p A/b/c", "fail p A/b", "run p A/d", "fail p A/d", "fail p A", "fail p"),
 			want: "failed  p.A/b/c\nfailed  p.A/d\n"},
 		{name: "package fails alone", in: goLines("start p", "run p A", "pass p A", "fail p"), want: "passed  p.A\nerror   p\n"},

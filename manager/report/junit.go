@@ -147,7 +147,8 @@ func (j *junitReader) kindOf(name string) elementKind {
 		return caseElement
 	case j.test == nil && (name == "testsuite" || name == "testsuites"):
 		return suiteElement
-	case parent == caseElement && isResult(name):
+	case j.test != nil && j.result == nil && isResult(name):
+		// A result counts in whatever wrapping it stands, but not in another one.
 		return resultElement
 	case parent == suiteElement && (name == "error" || name == "failure"):
 		return suiteErrorElement
@@ -189,10 +190,14 @@ func (j *junitReader) addCase() error {
 // addSuiteError makes a test of what went wrong outside the tests, so that it
 // counts as one that failed.
 func (j *junitReader) addSuiteError() error {
-	message := j.result.message()
+	message := ""
+	// A test case inside the error took its place.
+	if j.result != nil {
+		message = j.result.message()
+	}
 	j.result = nil
 	for _, s := range j.suites {
 		s.failed++
 	}
-	return j.add(verdict.Test{Name: suitePath(j.suites), Status: verdict.Errored, Message: message})
+	return j.add(verdict.Test{Name: j.suites[len(j.suites)-1].path, Status: verdict.Errored, Message: message})
 }

@@ -13,6 +13,8 @@ import (
 // show.
 type junitSuite struct {
 	name string
+	// path is the name within the suites around it.
+	path string
 	// tests, bad and skipped are what the attributes claim, skipped is -1 where
 	// they don't say.
 	tests, bad, skipped int
@@ -41,6 +43,11 @@ func (j *junitReader) startSuite(e xml.StartElement) {
 			s.skipped = max(s.skipped, 0) + j.count(a)
 		}
 	}
+	s.path = s.name
+	if n := len(j.suites); n > 0 && j.suites[n-1].path != "" {
+		s.path = strings.TrimSuffix(j.suites[n-1].path+"/"+s.name, "/")
+	}
+	s.path = bounded(s.path)
 	j.suites = append(j.suites, s)
 }
 
@@ -63,7 +70,7 @@ func (j *junitReader) count(a xml.Attr) int {
 // don't list them.
 func (j *junitReader) endSuite() {
 	s := j.suites[len(j.suites)-1]
-	name := suitePath(j.suites)
+	name := s.path
 	j.suites = j.suites[:len(j.suites)-1]
 	if s.bad > s.failed {
 		j.problems.add("line %d: suite %s counts %d failures and errors, its test cases show %d", j.source.line, shown(name), s.bad, s.failed)
@@ -71,17 +78,6 @@ func (j *junitReader) endSuite() {
 	if s.skipped >= 0 && s.tests-s.skipped > s.runs {
 		j.problems.add("line %d: suite %s counts %d tests, of which %d skipped, and lists %d", j.source.line, shown(name), s.tests, s.skipped, s.runs)
 	}
-}
-
-// suitePath is the name of the innermost suite within the others.
-func suitePath(suites []*junitSuite) string {
-	var names []string
-	for _, s := range suites {
-		if s.name != "" {
-			names = append(names, s.name)
-		}
-	}
-	return bounded(strings.Join(names, "/"))
 }
 
 // junitCase is an open test case.
@@ -160,7 +156,7 @@ func (c *junitCase) asTest(suites []*junitSuite) verdict.Test {
 		t.Status = verdict.Skipped
 	case c.worst != "":
 		t.Status = c.worst
-	case is("fail", "failed", "failure", "error", "errored"):
+	case is("fail", "failed", "failure", "error", "errored", "aborted", "broken", "crashed", "timeout", "timedout", "cancelled", "canceled", "interrupted"):
 		t.Status = verdict.Failed
 	case c.skipped || is("notrun", "disabled", "skipped", "ignored", "suppressed", "pending"):
 		t.Status = verdict.Skipped
@@ -184,8 +180,8 @@ func (c *junitCase) fullName(suites []*junitSuite) string {
 	if class != "" && class != name {
 		name = class + "." + name
 	}
-	if path := suitePath(suites); path != "" {
-		return path + "/" + name
+	if n := len(suites); n > 0 && suites[n-1].path != "" {
+		return suites[n-1].path + "/" + name
 	}
 	return name
 }

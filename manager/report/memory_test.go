@@ -61,10 +61,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // TestMemory reads reports that never fit into memory: long texts, long lines,
 // many tests. It makes 24 MiB of each, or 1 GiB where EVOSEAL_LARGE is set.
 func TestMemory(t *testing.T) {
-	size := int64(24 << 20)
-	if os.Getenv("EVOSEAL_LARGE") != "" {
-		size = 1 << 30
-	}
+	size := largeSize()
 	junk := strings.Repeat("all that a test printed, line by line\n", 1000)
 	event := `{"Action":"output","Package":"p","Test":"A","Output":"` + strings.Repeat("x", 300) + "\"}\n"
 	for _, c := range []struct {
@@ -106,6 +103,48 @@ func TestMemory(t *testing.T) {
 			grown := int64(in.peak) - int64(before.HeapInuse)
 			t.Logf("%d MiB read, heap grew by %.1f MiB", in.sent>>20, float64(grown)/(1<<20))
 			if bound := int64(12 << 20); c.tests <= 1 && grown > bound {
+				t.Errorf("the heap grew by %d bytes", grown)
+			}
+		})
+	}
+}
+
+func largeSize() int64 {
+	if os.Getenv("EVOSEAL_LARGE") != "" {
+		return 1 << 30
+	}
+	return 24 << 20
+}
+
+// TestMetricsMemory does the same with metrics.
+func TestMetricsMemory(t *testing.T) {
+	values := strings.Repeat("1,2,3,4,5,6,7,8\n", 1000)
+	for _, c := range []struct {
+		name             string
+		f                Format
+		head, body, tail string
+		says             string
+	}{
+		{"a column of words", CSV, "name,value,comment\na,1,", strings.Repeat("x", 1000), "\n", "a line has more than"},
+		{"columns", CSV, "a,b,c,d,e,f,g,h\n", values, "", "more than 100000 samples"},
+		{"other lines", GoBench, "BenchmarkA 1 2 ns/op\n", strings.Repeat("hello\n", 1000), "PASS\n", ""},
+		{"values", GoBench, "BenchmarkA 1 2 ns/op\n", strings.Repeat("BenchmarkA-8 1 2 ns/op 3 B/op 4 allocs/op\n", 100), "PASS\n", "more than 1000000 values"},
+		{"comments", OpenMetrics, "a 1\n", strings.Repeat("# HELP a "+strings.Repeat("x", 1000)+"\n", 10), "# EOF\n", ""},
+		{"buckets", OpenMetrics, "a 1\n# TYPE b histogram\n", strings.Repeat("b_bucket{le=\"1\"} 2\n", 100), "# EOF\n", ""},
+		{"a line", OpenMetrics, "a{x=\"", strings.Repeat("x", 1000), "\"} 1\n# EOF\n", "it has more than 1048576 bytes"},
+	} {
+		t.Run(fmt.Sprintf("%s %s", c.f, c.name), func(t *testing.T) {
+			in := &endless{head: c.head, body: []byte(c.body), tail: c.tail, size: largeSize()}
+			runtime.GC()
+			var before runtime.MemStats
+			runtime.ReadMemStats(&before)
+			metrics, err := ReadMetrics(in, c.f, Limits{})
+			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) || err == nil && len(metrics) != 1 {
+				t.Fatalf("%d metrics, %v", len(metrics), err)
+			}
+			grown := int64(in.peak) - int64(before.HeapInuse)
+			t.Logf("%d MiB read, heap grew by %.1f MiB", in.sent>>20, float64(grown)/(1<<20))
+			if c.says == "" && grown > 12<<20 {
 				t.Errorf("the heap grew by %d bytes", grown)
 			}
 		})

@@ -56,9 +56,14 @@ func asMetricsError(err error) error {
 	return err
 }
 
+// maxValues bounds all samples of one file together: the limits of a verdict alone
+// would let a file fill the memory.
+const maxValues = 20 * verdict.MaxSamples
+
 // series collects the samples of metrics within the limits of a verdict.
 type series struct {
 	metrics map[string]verdict.Samples
+	values  int
 }
 
 func (s *series) add(name string, x float64) error {
@@ -78,6 +83,10 @@ func (s *series) add(name string, x float64) error {
 	if len(samples) == verdict.MaxSamples {
 		return fmt.Errorf("%w: %s has more than %d samples", verdict.ErrTooLarge, entry, verdict.MaxSamples)
 	}
+	if s.values == maxValues {
+		return fmt.Errorf("%w: more than %d samples", verdict.ErrTooLarge, maxValues)
+	}
+	s.values++
 	s.metrics[name] = append(samples, x)
 	return nil
 }

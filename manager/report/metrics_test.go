@@ -124,6 +124,10 @@ func TestMetricsLimits(t *testing.T) {
 		{"columns", strings.Repeat("a,", 1) + strings.Join(numbered(verdict.MaxMetrics), ",") + "\n", "error more than 2000 metrics"},
 		{"name", strings.Repeat("a", verdict.MaxName+1) + "\n1\n", "error a name has 1 to"},
 	})
+	full := series{metrics: map[string]verdict.Samples{}, values: maxValues}
+	if err := full.add("a", 1); !errors.Is(err, verdict.ErrTooLarge) {
+		t.Errorf("a sample beyond all: %v", err)
+	}
 	_, err := ReadMetrics(strings.NewReader("a\n1\n1\n"), CSV, Limits{Bytes: 5})
 	if !errors.Is(err, verdict.ErrTooLarge) {
 		t.Errorf("got %v", err)

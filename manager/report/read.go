@@ -52,7 +52,8 @@ const allProblems = 200
 // file's name in theirs. A metric that several files have gets the samples of all,
 // in the order of the sources and of the files' names.
 //
-// Errors match [ErrUnknownFormat] or [ErrSource], or are the context's.
+// Errors match [ErrUnknownFormat] or [ErrSource], or are the context's. A context
+// that ends can't wake a read of stdin that waits.
 func Read(ctx context.Context, dir string, tests, metrics []Source, newerThan time.Time, stdin io.Reader, l Limits) (verdict.Report, error) {
 	if err := checkSources(tests, metrics, stdin); err != nil {
 		return verdict.Report{}, err
@@ -70,8 +71,8 @@ func Read(ctx context.Context, dir string, tests, metrics []Source, newerThan ti
 		}
 	}
 	for _, s := range metrics {
-		before := rd.values
-		if err := rd.source(s, "metric", func() bool { return rd.values > before }, rd.readMetrics); err != nil {
+		before := rd.series.values
+		if err := rd.source(s, "metric", func() bool { return rd.series.values > before }, rd.readMetrics); err != nil {
 			return verdict.Report{}, err
 		}
 	}
@@ -117,7 +118,6 @@ type reading struct {
 	tests    []verdict.Test
 	names    map[string]int
 	series   series
-	values   int
 }
 
 // readFunc reads one file, known to people as name.
@@ -282,7 +282,6 @@ func (rd *reading) readMetrics(name string, f Format, r io.Reader) {
 				rd.problems.add("%s: %v", name, err)
 				return
 			}
-			rd.values++
 		}
 	}
 }

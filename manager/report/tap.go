@@ -62,19 +62,24 @@ func (t *tapReader) line(line string) error {
 	}
 	depth := indent / 4
 	kind := tapKindOf(text)
-	t.openBrace(kind, depth)
+	if err := t.openBrace(kind, depth); err != nil {
+		return err
+	}
 	fresh := t.fresh
 	t.fresh = false
 	switch {
 	case kind == tapComment:
 		t.comment(text)
 		return nil
+	case kind == tapBail:
+		// What would have followed isn't known, so what passed proves little.
+		t.say("the tests bailed out: %s", cut(strings.TrimSpace(text[len("bail out!"):]), maxShown))
+		return nil
 	case kind == tapYAML && fresh && indent > 4*(len(t.levels)-1):
 		t.yaml = indent
 		return nil
 	case kind == tapOpen && len(t.top().results) > 0 && depth == len(t.levels)-1:
-		t.push(true)
-		return nil
+		return t.push(true)
 	case kind == tapClose && t.top().braced && depth == len(t.levels)-2:
 		t.pop()
 		t.fresh = true
@@ -106,9 +111,6 @@ func (t *tapReader) element(kind tapKind, text string) error {
 		t.plan(text)
 	case tapPoint:
 		return t.point(text)
-	case tapBail:
-		// What would have followed isn't known, so what passed proves little.
-		t.say("the tests bailed out: %s", cut(strings.TrimSpace(text[len("bail out!"):]), maxShown))
 	case tapPragma:
 		t.strict = strings.Contains(text, "+strict") || t.strict && !strings.Contains(text, "-strict")
 	case tapVersion:
@@ -157,17 +159,19 @@ func (t *tapReader) explain(text string) {
 }
 
 // openBrace decides on a brace at the end of the line before.
-func (t *tapReader) openBrace(kind tapKind, depth int) {
-	if t.brace == nil {
-		return
+func (t *tapReader) openBrace(kind tapKind, depth int) error {
+	brace := t.brace
+	t.brace = nil
+	if brace == nil {
+		return nil
 	}
 	inside := depth == len(t.levels) && kind != tapOther && kind != tapComment
 	if inside || kind == tapClose && depth == len(t.levels)-1 {
-		t.brace.name = strings.TrimSpace(strings.TrimSuffix(t.brace.name, "{"))
-		t.brace.trimTime()
-		t.push(true)
+		brace.name = strings.TrimSpace(strings.TrimSuffix(brace.name, "{"))
+		brace.trimTime()
+		return t.push(true)
 	}
-	t.brace = nil
+	return nil
 }
 
 // atEnd says what is open where the file ends.

@@ -24,6 +24,8 @@ func TestReadTAP(t *testing.T) {
 		{name: "plan of none and a test", in: "1..0 # skip x\nok\n", want: "passed  test 1\n", says: []string{"beyond the plan of 0", "0 tests were planned and 1 ran"}},
 		{name: "bail out", in: "1..2\nok\nBail out! no disk\n", want: "passed  test 1\n", says: []string{"bailed out: no disk", "only 1 ran"}},
 		{name: "bail out of a sub-test", in: "    ok 1 - b\n    bail out!\n", want: "passed  b\n", says: []string{"bailed out", "within sub-tests", "no plan in sub-tests", "neither"}},
+		{name: "bail out in a comment", in: "1..1\nok 1 - a\n# Bail out!\n", want: "passed  a\n"},
+		{name: "bail out, oddly indented", in: "1..1\nok 1 - a\n  Bail out!\n", want: "passed  a\n", says: []string{"bailed out"}},
 		{name: "directives", in: "1..6\nok # SKIP\nnot ok 2 - a # skip: slow\nnot ok 3 - b # TODO later\nok 4 c # todo\nnot ok 5 d # todo-list\nnot ok 6 - e \\# TODO\n",
 			want: "skipped test 1 | skip\nskipped a | skip: slow\nskipped b | todo: later\nskipped c | todo\nfailed  d # todo-list\nfailed  e # TODO\n"},
 		{name: "hash signs", in: "1..2\nnot ok 1 - issue #12 # TODOs\nnot ok 2 - a#TODO\n", want: "failed  issue #12 # TODOs\nfailed  a#TODO\n"},

@@ -44,7 +44,13 @@ func newLevel(braced bool) *tapLevel {
 	return &tapLevel{planned: -1, numbers: map[int]bool{}, braced: braced}
 }
 
-func (t *tapReader) push(braced bool) { t.levels = append(t.levels, newLevel(braced)) }
+func (t *tapReader) push(braced bool) error {
+	if len(t.levels) >= t.depth {
+		return brokenf("line %d: sub-tests are nested more than %d deep", t.lines.number, t.depth)
+	}
+	t.levels = append(t.levels, newLevel(braced))
+	return nil
+}
 
 // level opens and closes streams until depth of them stand around the line.
 func (t *tapReader) level(depth int) error {
@@ -55,10 +61,9 @@ func (t *tapReader) level(depth int) error {
 		t.pop()
 	}
 	for len(t.levels)-1 < depth {
-		if len(t.levels) >= t.depth {
-			return brokenf("line %d: sub-tests are nested more than %d deep", t.lines.number, t.depth)
+		if err := t.push(false); err != nil {
+			return err
 		}
-		t.push(false)
 	}
 	return nil
 }

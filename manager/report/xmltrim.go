@@ -117,62 +117,63 @@ func (t *xmlTrimmer) skim() {
 
 // step takes one byte and says whether to pass it on.
 func (t *xmlTrimmer) step(c byte) (bool, error) {
-	if t.state == inTag || t.state == inValue {
-		if t.tag > maxTag {
-			return false, brokenf("line %d: a tag has more than %d bytes", t.line, maxTag)
-		}
-		if !t.dropping {
-			t.tag++
-		}
-	}
 	switch t.state {
 	case inText:
-		if c == '<' {
-			t.enter(afterLess)
-			return true, nil
+		if c != '<' {
+			return t.text(c, false)
 		}
-		return t.text(c, false)
+		t.enter(afterLess)
 	case afterLess:
-		switch c {
-		case '!':
-			t.enter(afterBang)
-		case '?':
-			t.enter(inOther)
-		default:
-			t.tag = 0
-			t.enter(inTag)
-		}
-		return true, nil
+		t.less(c)
 	case afterBang:
 		t.bang(c)
-		return true, nil
-	case inTag:
-		switch c {
-		case '>':
-			t.enter(inText)
-		case '"', '\'':
-			t.quote = c
-			t.enter(inValue)
-		}
-		return true, nil
-	case inValue:
-		if c == t.quote {
-			t.enter(inTag)
-			return true, nil
-		}
-		return t.text(c, false)
+	case inTag, inValue:
+		return t.inside(c)
 	case inComment, inCDATA:
 		return t.enclosed(c)
-	}
-	if c == '>' {
-		t.enter(inText)
-		return true, nil
-	}
-	t.run++
-	if t.run > maxText {
-		return false, brokenf("line %d: markup has more than %d bytes", t.line, maxText)
+	case inOther:
+		if t.run++; t.run > maxText {
+			return false, brokenf("line %d: markup has more than %d bytes", t.line, maxText)
+		}
+		if c == '>' {
+			t.enter(inText)
+		}
 	}
 	return true, nil
+}
+
+// inside takes a byte of a tag or of an attribute's value.
+func (t *xmlTrimmer) inside(c byte) (bool, error) {
+	if !t.dropping {
+		t.tag++
+	}
+	switch {
+	case t.tag > maxTag:
+		return false, brokenf("line %d: a tag has more than %d bytes", t.line, maxTag)
+	case t.state == inValue && c != t.quote:
+		return t.text(c, false)
+	case t.state == inValue:
+		t.enter(inTag)
+	case c == '>':
+		t.enter(inText)
+	case c == '"', c == '\'':
+		t.quote = c
+		t.enter(inValue)
+	}
+	return true, nil
+}
+
+// less takes the byte after the sign that begins markup.
+func (t *xmlTrimmer) less(c byte) {
+	switch c {
+	case '!':
+		t.enter(afterBang)
+	case '?':
+		t.enter(inOther)
+	default:
+		t.tag = 0
+		t.enter(inTag)
+	}
 }
 
 func (t *xmlTrimmer) enter(s xmlState) {
