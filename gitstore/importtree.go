@@ -2,7 +2,6 @@ package gitstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -51,8 +50,6 @@ type treeImport struct {
 	wanted map[ID]bool
 	bad    []scan.Failure
 }
-
-var errTwice = errors.New("the tree holds it twice")
 
 // tree brings a tree without what no checkpoint holds, and returns its name then;
 // a null one when nothing is left of it.

@@ -16,10 +16,10 @@ import (
 func TestPushIsStoppedAndRolledBack(t *testing.T) {
 	w := newWorld(t, "pre-push")
 	w.git("config", "evoseal.testCommand", "sh test.sh")
-	good := w.commit("good", "app", "works", "test.sh", "grep -q works app\n", ".gitignore", "cache\n")
+	w.commit("base", "app", "works", "test.sh", "grep -q works app\n", ".gitignore", "cache\n")
 	server := w.bare()
 	w.git("remote", "add", "origin", server.dir)
-	good = w.commit("good again", "more", "x")
+	good := w.commit("good", "more", "x")
 	w.git("push", "-q", "origin", "main")
 	if st := w.recorded(good).Standing; st.State != verdict.Good {
 		t.Errorf("standing %+v", st)
