@@ -81,15 +81,20 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	if err != nil {
 		return nil, err
 	}
-	none := [20]byte{}
-	err = s.projectRefs().Update(ctx, refs.Update{Name: "refs/heads/" + name, Old: &none, New: id, Reason: "branch: checkpoint " + c.Version})
-	switch {
-	case errors.Is(err, refs.ErrChanged):
-		return nil, fmt.Errorf("%q: %w", name, ErrBranchExists)
-	case err != nil:
-		return nil, refError(err)
+	if err := s.makeBranch(ctx, name, id, "branch: checkpoint "+c.Version); err != nil {
+		return nil, err
 	}
 	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Submodules: b.linked, Converts: b.converts || p.converts()}, nil
+}
+
+// makeBranch makes a ref that isn't there.
+func (s *Store) makeBranch(ctx context.Context, name string, id ID, reason string) error {
+	none := [20]byte{}
+	err := s.projectRefs().Update(ctx, refs.Update{Name: "refs/heads/" + name, Old: &none, New: id, Reason: reason})
+	if errors.Is(err, refs.ErrChanged) {
+		return fmt.Errorf("%q: %w", name, ErrBranchExists)
+	}
+	return refError(err)
 }
 
 // CheckBranch says whether [Store.WriteBranch] could make a branch of this name.

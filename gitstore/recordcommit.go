@@ -56,6 +56,10 @@ func (s *Store) RecordCommit(ctx context.Context, req RecordCommitRequest) (Reco
 	}
 	defer unlock()
 	s.sweepPacks(s.db)
+	return s.recordCommit(ctx, req, from, id, commit)
+}
+
+func (s *Store) recordCommit(ctx context.Context, req RecordCommitRequest, from *odb.DB, id ID, commit commitData) (Recorded, error) {
 	r := &recording{s: s, req: RecordRequest{
 		Version: req.Version, Message: req.Message, Reason: req.Reason, Parent: req.Parent, Force: req.Force, Progress: req.Progress,
 	}}
