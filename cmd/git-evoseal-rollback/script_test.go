@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits, "fingerprint": cmdFingerprint, "special": cmdSpecial, "oddnames": cmdOddNames, "interrupt": cmdInterrupt, "jsonkeys": cmdJSONKeys,
+			"signal": cmdSignal, "gone": cmdGone,
 		},
 	})
 }
