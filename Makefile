@@ -42,7 +42,7 @@ staticcheck:
 # The other system that is supported, as far as a compiler can tell.
 .PHONY: cross
 cross:
-	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/... ./gitstore/... ./manager/... ./safety/...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 
 .PHONY: race
 race:

@@ -59,7 +59,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 // TestMemory reads reports that never fit into memory: long texts, long lines,
-// many tests. It makes 24 MiB of each, or 1 GiB where EVOSEAL_LARGE is set.
+// many tests. It makes 16 MiB of each, or 1 GiB where EVOSEAL_LARGE is set.
 func TestMemory(t *testing.T) {
 	size := largeSize()
 	junk := strings.Repeat("all that a test printed, line by line\n", 1000)
@@ -102,7 +102,7 @@ func TestMemory(t *testing.T) {
 			}
 			grown := int64(in.peak) - int64(before.HeapInuse)
 			t.Logf("%d MiB read, heap grew by %.1f MiB", in.sent>>20, float64(grown)/(1<<20))
-			if bound := int64(12 << 20); c.tests <= 1 && grown > bound {
+			if bound := int64(10 << 20); c.tests <= 1 && grown > bound {
 				t.Errorf("the heap grew by %d bytes", grown)
 			}
 		})
@@ -113,7 +113,7 @@ func largeSize() int64 {
 	if os.Getenv("EVOSEAL_LARGE") != "" {
 		return 1 << 30
 	}
-	return 24 << 20
+	return 16 << 20
 }
 
 // TestMetricsMemory does the same with metrics.
@@ -144,7 +144,7 @@ func TestMetricsMemory(t *testing.T) {
 			}
 			grown := int64(in.peak) - int64(before.HeapInuse)
 			t.Logf("%d MiB read, heap grew by %.1f MiB", in.sent>>20, float64(grown)/(1<<20))
-			if c.says == "" && grown > 12<<20 {
+			if c.says == "" && grown > 10<<20 {
 				t.Errorf("the heap grew by %d bytes", grown)
 			}
 		})

@@ -93,6 +93,7 @@ func (b *bench) pairs(ctx context.Context) error {
 		{"1 % changed", b.change, b.engine("checkpoint"), b.change, addAndCommit, "add + commit"},
 		{"rollback, project as recorded", freshTarget, b.engine("rollback", "latest"), b.packed, worktree, "worktree add"},
 		{"rollback, all from the store", b.steps(freshTarget, b.remove(".evoseal/.git/evoseal/statcache")), b.engine("rollback", "latest"), b.packed, worktree, "worktree add"},
+		{"commit with the post-commit hook", b.commitPrepared(), b.commit("hooks"), b.commitPrepared(), b.commit("nowhere"), "commit without"},
 		{"status", none, b.engine("status"), none, b.git("status", "--porcelain"), "status"},
 		{"version", none, b.engine("version"), none, b.git("--version"), "--version"},
 	}
