@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -77,6 +78,18 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Dir is the store's directory, a Git repository.
 func (s *Store) Dir() string { return s.dir }
+
+// ErrStoreGone says that somebody deleted the store, or moved it away, while it was
+// open.
+var ErrStoreGone = errors.New("the store is gone, and all checkpoints with it")
+
+// CheckThere says whether the store still lies where it was opened.
+func (s *Store) CheckThere() error {
+	if partsOf(s.dir) == 2 {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.dir, ErrStoreGone)
+}
 
 // Project is the project that the store belongs to.
 func (s *Store) Project() *Project { return s.project }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
-	"github.com/evoseal/git-evoseal-rollback/manager/process"
+	"github.com/evoseal/git-evoseal-rollback/manager/job"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
@@ -24,7 +24,7 @@ type update struct {
 func (u update) branch() string { return strings.TrimPrefix(u.ref, "refs/heads/") }
 
 // readUpdates reads the lines that git gives a hook, of which the columns are told
-// by number. Deleted refs and what isn't to be tried are left out.
+// by number. Deleted refs are left out, and what isn't to be tried, which is told.
 func (r *run) readUpdates(commitColumn, refColumn, columns int) ([]update, error) {
 	var all []update
 	lines := bufio.NewScanner(r.Stdin)
@@ -35,8 +35,12 @@ func (r *run) readUpdates(commitColumn, refColumn, columns int) ([]update, error
 			return nil, fmt.Errorf("git gave the hook a line that can't be understood: %q", lines.Text())
 		}
 		u := update{ref: fields[refColumn], commit: fields[commitColumn]}
-		if strings.Trim(u.commit, "0") != "" && r.settings.tries(u.ref) {
+		switch {
+		case strings.Trim(u.commit, "0") == "":
+		case r.settings.tries(u.ref):
 			all = append(all, u)
+		default:
+			r.say("%s is not tried: evoseal.testRefs doesn't name it", u.ref)
 		}
 	}
 	return all, lines.Err()
@@ -85,22 +89,22 @@ func (r *run) tryUpdate(ctx context.Context, u update, objects []string, what st
 		}
 		return err
 	}
-	dir, err := r.dir(ctx, c)
+	r.say("%s recorded as %s; running: %s", u.branch(), c.Version, r.settings.TestCommand)
+	version, dir, err := r.dir(ctx, c)
 	if err != nil {
 		return err
 	}
-	r.say("%s recorded as %s; running: %s", u.branch(), c.Version, r.settings.TestCommand)
 	res, err := r.Manager.Try(ctx, manager.TryRequest{
-		Trial: r.trial(r.Hook + " of " + u.branch()), Version: c.Commit.String(), Dir: dir, Share: r.settings.TestShare,
+		Trial: r.trial(r.Hook + " of " + u.branch()), Version: version, Dir: dir, Share: r.settings.TestShare,
 		JudgeOnly: judgeOnly, Token: r.token,
 	})
-	if err != nil {
+	if err != nil && (res == nil || res.Auto == nil) {
 		return r.judgingFailed(err)
 	}
 	if dir == "" && res.Auto.Verdict.Outcome != verdict.Pass && !r.Manager.Project().Bare {
 		r.say("tried in a directory with nothing but the pushed files; evoseal.testShare names what else tests need, evoseal.testIn=worktree uses the work tree")
 	}
-	return r.followed(c.Version, res.Auto, what)
+	return r.followed(res.Checkpoint.Version, res.Auto, err, what)
 }
 
 // wasGood says whether the version's last verdict, or a person, called it good.
@@ -110,32 +114,31 @@ func (r *run) wasGood(ctx context.Context, c *manager.CheckpointResult) (bool, e
 }
 
 // dir is where to try a version of this repository: the work tree, or empty for a
-// directory of its own.
-func (r *run) dir(ctx context.Context, c *manager.CheckpointResult) (string, error) {
-	p := r.Manager.Project()
-	switch {
-	case p.Bare || r.settings.TestIn == Checkout:
-		return "", nil
-	case r.settings.TestIn == WorkTree:
-		return p.Root, nil
-	case p.Head().Commit != c.SourceCommit:
-		return "", nil
+// directory of its own. Where the work tree is to serve although it isn't just what
+// is pushed, what is tried, and judged, is the work tree.
+func (r *run) dir(ctx context.Context, c *manager.CheckpointResult) (version, dir string, err error) {
+	p, pushed := r.Manager.Project(), c.Commit.String()
+	if p.Bare || r.settings.TestIn == Checkout || r.settings.TestIn == Auto && p.Head().Commit != c.SourceCommit {
+		return pushed, "", nil
 	}
 	live, err := r.Manager.Checkpoint(ctx, manager.CheckpointRequest{Message: r.Hook, Reuse: true, AllowPartial: true})
-	if err != nil {
-		return "", err
+	switch {
+	case err != nil:
+		return "", "", err
+	case live.SourceDirty == "false" && live.SourceCommit == c.SourceCommit:
+		return pushed, p.Root, nil
+	case r.settings.TestIn == Auto:
+		return pushed, "", nil
 	}
-	if live.SourceDirty == "false" && live.SourceCommit == c.SourceCommit {
-		return p.Root, nil
-	}
-	return "", nil
+	r.say("the work tree is not just what is pushed: what is tried, and judged, is the work tree, recorded as %s", live.Version)
+	return live.Commit.String(), p.Root, nil
 }
 
 // trial is the configured command.
 func (r *run) trial(reason string) manager.Trial {
 	s := r.settings
 	return manager.Trial{
-		Command: process.Command{
+		Command: job.Command{
 			Args: []string{"/bin/sh", "-c", s.TestCommand}, Timeout: s.TestTimeout, Stdout: r.Stdout, Stderr: r.Stderr,
 		},
 		Retries: s.TestRetries, Tests: s.TestReports, Metrics: s.MetricsReports, Reason: reason,

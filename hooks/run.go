@@ -151,18 +151,19 @@ func (r *run) preCommit(ctx context.Context) error {
 			r.say("recorded as %s; running: %s", c.Version, r.settings.TestCommand)
 		},
 	})
-	if err != nil {
+	if err != nil && (res == nil || res.Auto == nil) {
 		return r.judgingFailed(err)
 	}
-	return r.followed(res.Before.Version, res.Auto, "the commit")
+	return r.followed(res.Before.Version, res.Auto, err, "the commit")
 }
 
 // followed tells of a verdict, and stops what it is about unless that may go on.
-func (r *run) followed(version string, res *manager.AutoResult, what string) error {
+// Failed is why nothing was rolled back although it should have been.
+func (r *run) followed(version string, res *manager.AutoResult, failed error, what string) error {
 	v := res.Verdict
 	switch v.Outcome {
 	case verdict.Pass:
-		r.say("pass: %s", v.Reason)
+		r.say("pass: %s was verified good", version)
 		return nil
 	case verdict.Inconclusive:
 		r.say("inconclusive: %s; %s goes on", v.Reason, what)
@@ -172,8 +173,14 @@ func (r *run) followed(version string, res *manager.AutoResult, what string) err
 	switch {
 	case res.Rollback != nil:
 		r.say("rolled back to %s in %s: %s", res.RolledBack, res.Rollback.Record.Target, res.Why)
+	case failed != nil:
+		r.say("nothing was rolled back: %v", failed)
 	case v.Outcome == verdict.Fail && res.Why != "":
 		r.say("nothing was rolled back: %s", res.Why)
+	}
+	if r.Hook == "post-receive" {
+		r.say("%s is in all the same; `git evoseal-rollback verdict show %s` says more", what, version)
+		return ErrStopped
 	}
 	r.say("%s is stopped; `git evoseal-rollback verdict show %s` says more", what, version)
 	return ErrStopped

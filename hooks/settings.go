@@ -57,7 +57,7 @@ func (e *SettingError) Error() string {
 
 // ReadSettings reads them.
 func ReadSettings(c *gitstore.Config) (Settings, error) {
-	s := Settings{TestIn: Auto, TestRefs: []string{"refs/heads/*"}}
+	s := Settings{TestIn: Auto, TestRefs: []string{"refs/heads/*", "refs/tags/*", "refs/for/*"}}
 	s.TestCommand, _ = c.Get("evoseal", "testCommand")
 	s.DeployBranch, _ = c.Get("evoseal", "deployBranch")
 	s.DeployBranch = strings.TrimPrefix(s.DeployBranch, "refs/heads/")

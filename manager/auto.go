@@ -97,8 +97,12 @@ type judgement struct {
 	// prefer is where to roll back to unless it is known to be bad; nil leaves the
 	// choice to the lineage.
 	prefer *gitstore.Checkpoint
-	out    *AutoResult
-	l      *lineage
+	// tried says that the report is a command's, so that what was recorded with the
+	// version before isn't part of it; ended that the command did so with a plain
+	// exit code other than 0, tested that it was to write reports of tests.
+	tried, ended, tested bool
+	out                  *AutoResult
+	l                    *lineage
 }
 
 // run judges by the policy in force. The result is nil where there is no verdict.
@@ -134,14 +138,22 @@ func (j *judgement) judge(ctx context.Context) error {
 		Version: c.Version, Commit: c.Commit.String(), Report: j.req.Report,
 		Rules: j.rules.Policy.Rules(), Policy: j.rules.Commit.String(),
 	}
-	if len(in.Report.Metrics) == 0 {
+	if len(in.Report.Metrics) == 0 && !j.tried {
 		in.Report.Metrics = j.l.standings[c.Commit].Metrics
 	}
 	if in.Baseline, err = j.baseline(ctx); err != nil {
 		return err
 	}
 	if i := slices.IndexFunc(in.Report.Checks, func(c verdict.Check) bool { return c.Trigger == exitTrigger }); i >= 0 {
-		in.Rules.Triggers = append(slices.Clip(in.Rules.Triggers), exitRule(in.Rules, in.Report))
+		in.Rules.Triggers = append(slices.Clone(in.Rules.Triggers), exitRule(in.Rules, in.Report, j.ended))
+	}
+	if j.tested {
+		// Whoever names a report means it to say something.
+		in.Rules.Triggers = slices.Clone(in.Rules.Triggers)
+		for i := range in.Rules.Triggers {
+			t := &in.Rules.Triggers[i]
+			t.MustHaveData = t.MustHaveData || t.Kind == verdict.KindTests && t.Name == "tests"
+		}
 	}
 	if in.Report.Checks, err = m.runChecks(ctx, in, j.dir, m.trusts(s)); err != nil {
 		return err

@@ -32,6 +32,9 @@ type CheckpointResult struct {
 // the error.
 func (m *Manager) Checkpoint(ctx context.Context, req CheckpointRequest) (*CheckpointResult, error) {
 	start := time.Now()
+	if m.project.Bare {
+		return nil, gitstore.ErrBareRepository
+	}
 	s, err := m.storeOrInit(ctx)
 	if err != nil {
 		return nil, err

@@ -7,14 +7,12 @@ import "github.com/evoseal/git-evoseal-rollback/manager/verdict"
 const exitTrigger = "exit code"
 
 // exitRule is the trigger that takes exitCheck. Where the policy lets some tests
-// fail, a report that names the failed ones speaks for itself: every runner then
-// ends with another code than 0.
-func exitRule(rules verdict.Rules, rep verdict.Report) (t verdict.Trigger) {
+// fail, a report that names the failed ones speaks for itself, if the command ended
+// as runners do then: with a code of its own, and not by a signal or the clock.
+func exitRule(rules verdict.Rules, rep verdict.Report, ended bool) (t verdict.Trigger) {
 	t = verdict.Trigger{Name: exitTrigger, Kind: verdict.KindCustom}
-	for _, c := range rep.Checks {
-		if c.Trigger == exitTrigger && c.Outcome != verdict.Fail {
-			return t
-		}
+	if !ended {
+		return t
 	}
 	tolerated := false
 	for _, rule := range rules.Triggers {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
+	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
-// GuardRequest has a command run in the live project between two looks at it.
+// GuardRequest has a command run in the live project between two looks at it. It
+// runs in Command.Dir, which is the project's top where that is empty.
 type GuardRequest struct {
 	Trial
 	// Version names the checkpoint that is made before; without one, the newest is
@@ -54,12 +56,15 @@ type GuardResult struct {
 // judged: the error is an [InterruptedError]. Results hold what is known also when
 // there is an error.
 func (m *Manager) Guard(ctx context.Context, req GuardRequest) (*GuardResult, error) {
+	if m.project.Bare {
+		return nil, gitstore.ErrBareRepository
+	}
 	s, err := m.storeOrInit(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// Asked before the command runs, which may take hours.
-	grant, err := m.mayJudge(ctx, s, req.Token, req.Force, req.Version, req.Reason)
+	grant, err := m.mayGuard(ctx, s, req)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +80,12 @@ func (m *Manager) Guard(ctx context.Context, req GuardRequest) (*GuardResult, er
 		req.Started(out.Before)
 	}
 	var rep verdict.Report
-	out.Run, rep, err = m.try(ctx, req.Trial, m.project.Root, out.Before.Version)
+	out.Run, rep, err = m.try(ctx, req.Trial, cmp.Or(req.Command.Dir, m.project.Root), out.Before.Version)
 	if req.Ended != nil {
 		req.Ended(out.Run)
+	}
+	if err == nil {
+		err = s.CheckThere()
 	}
 	if err != nil {
 		return out, err
@@ -95,8 +103,27 @@ func (m *Manager) Guard(ctx context.Context, req GuardRequest) (*GuardResult, er
 		j.req.Version = out.After.Commit.String()
 		j.prefer = &out.Before.Checkpoint
 	}
+	j.take(req.Trial, out.Run)
 	out.Auto, err = j.run(ctx)
 	return out, err
+}
+
+// mayGuard makes sure, before the command runs, that what comes after can be done.
+func (m *Manager) mayGuard(ctx context.Context, s *gitstore.Store, req GuardRequest) (*Record, error) {
+	if req.Baseline != "" {
+		if _, err := s.Resolve(ctx, req.Baseline); err != nil {
+			return nil, err
+		}
+	}
+	if err := report.Check(req.Tests, req.Metrics); err != nil {
+		return nil, err
+	}
+	decision, err := m.choose(s, RollbackRequest{Target: req.Target})
+	if err != nil {
+		return nil, err
+	}
+	decision.Target.Close()
+	return m.mayJudge(ctx, s, req.Token, req.Force, req.Version, req.Reason)
 }
 
 // commandLine is a command as a message shows it.

@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
-	"github.com/evoseal/git-evoseal-rollback/manager/process"
+	"github.com/evoseal/git-evoseal-rollback/manager/job"
 	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
 func sh(script string) Trial {
-	return Trial{Command: process.Command{Args: []string{"sh", "-c", script}, Grace: 200 * time.Millisecond}}
+	return Trial{Command: job.Command{Args: []string{"sh", "-c", script}, Grace: 200 * time.Millisecond}}
 }
 
 func (w *world) guard(m *Manager, req GuardRequest) *GuardResult {
@@ -218,7 +218,7 @@ func TestGuardWithoutVerdict(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	m := w.manager(Options{})
-	res, err := m.Guard(ctx, GuardRequest{Trial: Trial{Command: process.Command{Args: []string{"there-is-no-such-program"}}}})
+	res, err := m.Guard(ctx, GuardRequest{Trial: Trial{Command: job.Command{Args: []string{"there-is-no-such-program"}}}})
 	if err != nil || res.Run.Code != 127 || res.Auto.Verdict.Outcome != verdict.Error || res.Auto.Rollback != nil {
 		t.Errorf("%v %+v", err, res)
 	}

@@ -7,17 +7,16 @@ import (
 	"os"
 	"time"
 
-	"github.com/evoseal/git-evoseal-rollback/manager/process"
+	"github.com/evoseal/git-evoseal-rollback/manager/job"
 	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
 // Trial is a command that is run on a version, and what to judge by afterwards.
 type Trial struct {
-	// Command is what to run. Its Dir is chosen by whoever runs the trial, and its
-	// Env gets EVOSEAL_VERSION and loses what would lead a git in it elsewhere, as
+	// Command is what to run. Its Env gets EVOSEAL_VERSION and loses what would lead a git in it elsewhere, as
 	// well as tokens.
-	Command process.Command
+	Command job.Command
 	// Retries is how often the command is run again while it fails.
 	Retries int
 	// Tests and Metrics are reports that the command writes; relative paths start
@@ -29,7 +28,7 @@ type Trial struct {
 
 // TrialRun is how the command of a [Trial] ended.
 type TrialRun struct {
-	process.Result
+	job.Result
 	// Runs is how often it was run, Total how long that took in all.
 	Runs  int
 	Total time.Duration
@@ -64,11 +63,13 @@ func (m *Manager) try(ctx context.Context, t Trial, dir, version string) (TrialR
 	}
 	command.Env = append(cleanEnv(command.Env, dir), "EVOSEAL_VERSION="+version)
 	start := time.Now()
+	var last time.Time
 	for {
 		out.Runs++
+		last = time.Now()
 		var err error
-		out.Result, err = process.Run(ctx, command)
-		var notStarted *process.StartError
+		out.Result, err = job.Run(ctx, command)
+		var notStarted *job.StartError
 		switch {
 		case errors.As(err, &notStarted):
 			out.NotStarted, out.Code = err.Error(), notStarted.Code
@@ -87,7 +88,7 @@ func (m *Manager) try(ctx context.Context, t Trial, dir, version string) (TrialR
 	if out.NotStarted != "" {
 		return out, verdict.Report{Checks: []verdict.Check{t.exitCheck(out, verdict.Report{})}}, nil
 	}
-	rep, err := report.Read(ctx, dir, t.Tests, t.Metrics, start, nil, report.Limits{})
+	rep, err := report.Read(ctx, dir, t.Tests, t.Metrics, last, nil, report.Limits{})
 	if err != nil {
 		return out, verdict.Report{}, err
 	}
@@ -127,4 +128,11 @@ func (t Trial) exitCheck(run TrialRun, rep verdict.Report) verdict.Check {
 		}
 	}
 	return c
+}
+
+// take keeps what a run means for its judgement.
+func (j *judgement) take(t Trial, run TrialRun) {
+	j.tried = true
+	j.ended = run.Code != 0 && run.Signal == 0 && !run.TimedOut && run.NotStarted == ""
+	j.tested = len(t.Tests) > 0 && run.NotStarted == ""
 }

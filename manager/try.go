@@ -72,6 +72,7 @@ func (m *Manager) Try(ctx context.Context, req TryRequest) (*TryResult, error) {
 	if out.Run, j.req.Report, err = m.try(ctx, req.Trial, req.Dir, out.Checkpoint.Version); err != nil {
 		return out, err
 	}
+	j.take(req.Trial, out.Run)
 	out.Auto, err = j.run(ctx)
 	return out, err
 }

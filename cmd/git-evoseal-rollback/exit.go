@@ -101,7 +101,9 @@ func (c *call) answerOf(err error) answer {
 	var guard *guardError
 	if errors.As(err, &guard) {
 		v := c.answerOf(guard.err)
-		v.code = exitGuard
+		if v.code != exitUsage {
+			v.code = exitGuard
+		}
 		return v
 	}
 	if v, ok := c.judgeHooks(err); ok {

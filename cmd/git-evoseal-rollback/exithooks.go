@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/hooks"
 	"github.com/evoseal/git-evoseal-rollback/hooks/installer"
 	"github.com/evoseal/git-evoseal-rollback/manager"
+	"github.com/evoseal/git-evoseal-rollback/manager/report"
 )
 
 // judgeHooks knows the errors of guard and hooks.
@@ -24,6 +26,9 @@ func (c *call) judgeHooks(err error) (answer, bool) {
 		{installer.ErrNotAFile, answer{exitFailed, "not_a_file", "move it away; git runs only files"}},
 		{installer.ErrUnknown, answer{exitUsage, "usage", c.shown("hooks status") + " lists those that there are"}},
 		{installer.ErrNoRepository, answer{exitFailed, "no_repository", "hooks belong to a Git repository: go to one, or name it with -C"}},
+		{gitstore.ErrStoreGone, answer{exitFailed, "store_gone", "what ran deleted it; `git config evoseal.store` with a directory outside the project keeps the next one safe from that"}},
+		{report.ErrSource, answer{exitUsage, "usage", "name a file or a pattern such as 'build/**/*.xml', in quotes"}},
+		{report.ErrUnknownFormat, answer{exitUsage, "usage", "docs/reports.md lists the formats"}},
 		{manager.ErrInterrupted, answer{exitCancelled, "interrupted", "run it again; nothing was judged and nothing rolled back"}},
 	} {
 		if errors.Is(err, row.err) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
-	job "github.com/evoseal/git-evoseal-rollback/manager/process"
+	"github.com/evoseal/git-evoseal-rollback/manager/job"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 	"github.com/spf13/pflag"
 )
@@ -37,6 +37,9 @@ func (o *guardOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.force, "force", false, "roll back also where a check or the limit of attempts would stop it")
 	o.token.addFlags(fs)
 }
+
+// guardGrace is how long a command may take to end when it is asked to.
+const guardGrace = 10 * time.Second
 
 // exitGuard is for a guard that itself went wrong, as for env(1) and timeout(1).
 const exitGuard = 125
@@ -108,8 +111,12 @@ func (o *guardOptions) request(c *call) (manager.GuardRequest, error) {
 	if req.Token, err = o.token.read(c); err != nil {
 		return req, err
 	}
+	dir, err := c.getwd()
+	if err != nil {
+		return req, err
+	}
 	req.Trial = manager.Trial{
-		Command: job.Command{Args: c.paths, Timeout: o.timeout, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr},
+		Command: job.Command{Args: c.paths, Dir: dir, Grace: guardGrace, Timeout: o.timeout, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr},
 		Retries: o.retries, Tests: tests, Metrics: metrics, Baseline: o.baseline, Reason: o.reason,
 	}
 	return req, nil

@@ -83,6 +83,16 @@ func Read(ctx context.Context, dir string, tests, metrics []Source, newerThan ti
 	return rep, nil
 }
 
+// Check says whether [Read] would take these sources, without a standard input.
+func Check(tests, metrics []Source) error {
+	for _, s := range append(append([]Source(nil), tests...), metrics...) {
+		if !doublestar.ValidatePattern(s.Path) {
+			return fmt.Errorf("%w: %q is no pattern", ErrSource, s.Path)
+		}
+	}
+	return checkSources(tests, metrics, nil)
+}
+
 func checkSources(tests, metrics []Source, stdin io.Reader) error {
 	piped := 0
 	for i, s := range append(append([]Source(nil), tests...), metrics...) {

@@ -1,4 +1,4 @@
-package process_test
+package job_test
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package process_test
+package job_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/evoseal/git-evoseal-rollback/manager/process"
+	. "github.com/evoseal/git-evoseal-rollback/manager/job"
 )
 
 // childVariable makes the test binary run a command as a program would, and say
@@ -275,6 +275,23 @@ func TestSignalsArePassedOn(t *testing.T) {
 		for _, pid := range all {
 			eventually(t, "all to be gone", func() bool { return gone(pid) })
 		}
+	}
+}
+
+// One that minds no signal is killed in the end.
+func TestDeafToSignals(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "pids")
+	cmd, result := runner(t, "trap '' TERM INT HUP QUIT; echo $$ >> "+list+"; while :; do sleep 0.01; done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pids(t, list, 1)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if got, err := os.ReadFile(result); err != nil || !strings.HasPrefix(string(got), "137 15 ") {
+		t.Errorf("%q %v", got, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package process
+package job
 
 import (
 	"context"
@@ -92,7 +92,12 @@ func (j *job) attend(ctx context.Context, signals <-chan os.Signal, ended <-chan
 	for {
 		select {
 		case s := <-signals:
+			before := j.res.Interrupted
 			j.got(s.(syscall.Signal))
+			if before == 0 && j.res.Interrupted != 0 {
+				// Whoever minds no signal is killed in the end, as with a timeout.
+				kill = time.After(j.c.Grace)
+			}
 		case <-stops:
 			// Without a terminal, whoever stopped the command may continue it.
 			if j.tty != nil {

@@ -1,4 +1,4 @@
-package process
+package job
 
 import (
 	"context"
@@ -28,8 +28,8 @@ type Command struct {
 	Stdout, Stderr io.Writer
 	// Timeout bounds how long it may take; zero is no bound.
 	Timeout time.Duration
-	// Grace is how long it may go on after it was asked to end, before it is killed;
-	// zero is five seconds.
+	// Grace is how long it may go on after it was asked to end, by the clock, the
+	// context or a signal that we got, before it is killed; zero is five seconds.
 	Grace time.Duration
 }
 

@@ -1,7 +1,7 @@
-// Package process runs a command as a shell runs a job in the foreground, and lets
+// Package job runs a command as a shell runs a job in the foreground, and lets
 // nothing of it live on.
 //
-//	res, err := process.Run(ctx, process.Command{
+//	res, err := job.Run(ctx, job.Command{
 //		Args: []string{"make", "test"}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 //	})
 //	os.Exit(res.Code)
@@ -30,4 +30,4 @@
 //
 // Off Linux, processes that leave the group are not found, and a command that
 // stops itself isn't noticed.
-package process
+package job
