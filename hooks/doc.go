@@ -1,7 +1,7 @@
 // Package hooks is what the hooks of a Git repository do when git runs them:
 // record what is committed or pushed, try it, and stop what fails.
 //
-// [Run] is the whole of it. The subpackage installer puts the hooks in their place.
+// [Run] is the whole of it. The subpackage install puts the hooks in their place.
 //
 //	pre-push       records the commits that are pushed, tries each, and stops the push
 //	               when one fails

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/hooks"
-	"github.com/evoseal/git-evoseal-rollback/hooks/installer"
+	"github.com/evoseal/git-evoseal-rollback/hooks/install"
 	"github.com/spf13/pflag"
 )
 
@@ -18,19 +16,16 @@ func (o *hooksInstallOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
 }
 
-func (o *hooksInstallOptions) run(_ context.Context, c *call) error {
-	repo, err := installer.Open(".")
+func (o *hooksInstallOptions) run(ctx context.Context, c *call) error {
+	repo, err := install.Open(".")
 	if err != nil {
 		return err
 	}
-	changes, err := repo.Install(c.args, installer.Options{DryRun: o.dryRun})
-	if printing := c.tellHooks(changes, o.dryRun); printing != nil {
+	res, err := repo.Install(ctx, install.InstallRequest{Hooks: c.args, DryRun: o.dryRun})
+	if printing := c.tellHooks(res.Changes, o.dryRun); printing != nil {
 		return printing
 	}
-	var managed *installer.ManagedError
-	if errors.As(err, &managed) {
-		c.tellAdditions(managed)
-	}
+	c.tellLines(install.Required(err))
 	if err != nil || c.json {
 		return err
 	}
@@ -43,44 +38,44 @@ func (o *hooksUninstallOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
 }
 
-func (o *hooksUninstallOptions) run(_ context.Context, c *call) error {
-	repo, err := installer.Open(".")
+func (o *hooksUninstallOptions) run(ctx context.Context, c *call) error {
+	repo, err := install.Open(".")
 	if err != nil {
 		return err
 	}
-	changes, err := repo.Uninstall(c.args, installer.Options{DryRun: o.dryRun})
-	if printing := c.tellHooks(changes, o.dryRun); printing != nil {
+	res, err := repo.Uninstall(ctx, install.UninstallRequest{Hooks: c.args, DryRun: o.dryRun})
+	if printing := c.tellHooks(res.Changes, o.dryRun); printing != nil {
 		return printing
 	}
 	return err
 }
 
 // tellHooks says what was done with each hook.
-func (c *call) tellHooks(changes []installer.Change, dryRun bool) error {
+func (c *call) tellHooks(changes []install.Change, dryRun bool) error {
 	none := true
 	for _, ch := range changes {
 		if c.json {
 			if err := c.out.object(struct {
-				Schema int              `json:"schema"`
-				Hook   string           `json:"hook"`
-				Path   string           `json:"path"`
-				Action installer.Action `json:"action"`
-				Kept   string           `json:"kept,omitempty"`
-				DryRun bool             `json:"dry_run"`
+				Schema int            `json:"schema"`
+				Hook   string         `json:"hook"`
+				Path   string         `json:"path"`
+				Action install.Action `json:"action"`
+				Kept   string         `json:"kept,omitempty"`
+				DryRun bool           `json:"dry_run"`
 			}{schema, ch.Hook, ch.Path, ch.Action, ch.Kept, dryRun}); err != nil {
 				return err
 			}
 			continue
 		}
-		if ch.Action == installer.Unchanged && ch.Kept == "" && c.cmd.name == "hooks uninstall" {
+		if ch.Action == install.Unchanged && ch.Kept == "" && c.cmd.name == "hooks uninstall" {
 			continue
 		}
 		none = false
 		note := ""
 		switch ch.Action {
-		case installer.Chained:
+		case install.Chained:
 			note = "; the hook that was there is kept and runs first"
-		case installer.Restored:
+		case install.Restored:
 			note = "; the hook that was there before is back"
 		}
 		if dryRun {
@@ -94,21 +89,21 @@ func (c *call) tellHooks(changes []installer.Change, dryRun bool) error {
 	return nil
 }
 
-// tellAdditions prints what to add by hand, which is the result of a refusal.
-func (c *call) tellAdditions(e *installer.ManagedError) {
+// tellLines prints what to add by hand, which is the result of a refusal.
+func (c *call) tellLines(lines []install.Lines) {
 	if c.json {
 		return
 	}
-	for _, a := range e.Adds {
-		c.out.printf("add to %s:\n%s", c.shownPath(a.File), indent(a.Lines, "    "))
-		if _, err := os.Stat(a.File); err != nil && e.Manager == installer.HooksPath {
-			c.out.printf("and let it be executed: chmod +x %s\n", c.shownPath(a.File))
+	for _, l := range lines {
+		c.out.printf("add to %s, %s:\n%s", c.shownPath(l.File), l.Where, indent(l.Text, "    "))
+		if l.Executable {
+			c.out.printf("and let it be executed: chmod +x %s\n", c.shownPath(l.File))
 		}
 	}
 }
 
 // tellTestCommand says what pushes are tried with.
-func (c *call) tellTestCommand(repo *installer.Repository) error {
+func (c *call) tellTestCommand(repo *install.Repository) error {
 	s, err := c.hookSettings()
 	if err != nil {
 		return err
@@ -134,51 +129,54 @@ type hooksStatusOptions struct{}
 
 func (o *hooksStatusOptions) addFlags(*pflag.FlagSet) {}
 
-func (o *hooksStatusOptions) run(_ context.Context, c *call) error {
-	repo, err := installer.Open(".")
+func (o *hooksStatusOptions) run(ctx context.Context, c *call) error {
+	repo, err := install.Open(".")
 	if err != nil {
 		return err
 	}
-	all, err := repo.Status()
+	all, err := repo.Status(ctx)
 	if err != nil {
 		return err
 	}
 	if c.json {
 		for _, st := range all {
 			if err := c.out.object(struct {
-				Schema  int               `json:"schema"`
-				Hook    string            `json:"hook"`
-				Path    string            `json:"path"`
-				State   installer.State   `json:"state"`
-				Runs    bool              `json:"runs"`
-				Ignored bool              `json:"ignored"`
-				Manager installer.Manager `json:"manager,omitempty"`
-			}{schema, st.Hook, st.Path, st.State, st.State.Runs() && !st.Ignored, st.Ignored, repo.Manager}); err != nil {
+				Schema  int             `json:"schema"`
+				Hook    string          `json:"hook"`
+				Path    string          `json:"path"`
+				State   install.State   `json:"state"`
+				Runs    bool            `json:"runs"`
+				Ignored bool            `json:"ignored"`
+				Manager install.Manager `json:"manager,omitempty"`
+			}{schema, st.Hook.Name, st.Path, st.State, st.State.Runs(), st.Ignored, st.Manager}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	c.out.printf("hooks in %s", c.shownPath(repo.Dir))
-	if repo.Manager != "" {
-		c.out.printf(", kept by %s", repo.Manager)
+	if repo.HooksPath != "" {
+		c.out.printf(", as core.hooksPath of the %s says", repo.Origin)
 	}
 	c.out.println("")
 	for _, st := range all {
-		c.out.printf("  %-13s %s\n", st.Hook, c.paintHook(st))
+		c.out.printf("  %-13s %s\n", st.Hook.Name, c.paintHook(st))
 	}
 	return c.tellSettings()
 }
 
-func (c *call) paintHook(st installer.HookStatus) string {
+func (c *call) paintHook(st install.HookStatus) string {
 	text := string(st.State)
-	if st.Ignored && st.State != installer.None {
+	if st.Manager != "" {
+		text += " (" + string(st.Manager) + ")"
+	}
+	if st.Ignored {
 		text += ", not executable, so that git passes over it"
 	}
 	switch {
-	case st.State == installer.Displaced || st.State == installer.Altered:
+	case st.State == install.Altered, st.State == install.Conflict, st.State == install.Orphaned:
 		return c.out.paint(yellow, text)
-	case st.State.Runs() && !st.Ignored:
+	case st.State.Runs():
 		return c.out.paint(green, text)
 	}
 	return text
