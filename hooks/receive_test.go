@@ -187,5 +187,5 @@ func TestServerWithABrokenHookSettingRefuses(t *testing.T) {
 	if err == nil {
 		t.Error("pushed")
 	}
-	contains(t, out, "remote: evoseal: fail: the command ended with code 127")
+	contains(t, out, "remote: evoseal: error: the command ended with code 127")
 }

@@ -179,10 +179,14 @@ func (r *run) followed(version string, res *manager.AutoResult, failed error, wh
 		r.say("nothing was rolled back: %s", res.Why)
 	}
 	if r.Hook == "post-receive" {
-		r.say("%s is in all the same; `git evoseal-rollback verdict show %s` says more", what, version)
+		r.say("%s is in all the same; `git evoseal-rollback verdict show %s`, on the server, says more", what, version)
 		return ErrStopped
 	}
-	r.say("%s is stopped; `git evoseal-rollback verdict show %s` says more", what, version)
+	where := ""
+	if r.Hook == "pre-receive" {
+		where = ", on the server,"
+	}
+	r.say("%s is stopped; `git evoseal-rollback verdict show %s`%s says more", what, version, where)
 	return ErrStopped
 }
 

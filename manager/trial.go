@@ -116,6 +116,9 @@ func (t Trial) exitCheck(run TrialRun, rep verdict.Report) verdict.Check {
 		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command took longer than the %s that it may%s", t.Command.Timeout, again)
 	case run.Signal != 0:
 		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command died of a signal%s: %s", again, run.Signal)
+	case run.Code == 126 || run.Code == 127:
+		c.Outcome = verdict.Error
+		c.Reason = fmt.Sprintf("the command ended with code %d%s, by which shells say that a program isn't there or can't be run", run.Code, again)
 	case run.Code != 0:
 		c.Outcome, c.Reason = verdict.Fail, fmt.Sprintf("the command ended with code %d%s", run.Code, again)
 		if len(rep.Tests) > 0 && failed == 0 {

@@ -138,7 +138,7 @@ func (c *call) tellVerdict(version, baseline string, v verdict.Verdict) {
 		if f.DryRun {
 			dry = " (dry run)"
 		}
-		c.out.printf("  %-12s %s%s\n", f.Outcome, printable(f.Trigger+": "+f.Reason), dry)
+		c.out.printf("  %-12s %s%s\n", f.Outcome, printable(strings.TrimPrefix(f.Trigger+": "+f.Reason, ": ")), dry)
 		if f.Hint != "" {
 			c.out.printf("  %-12s hint: %s\n", "", printable(c.rooted(f.Hint)))
 		}

@@ -205,6 +205,8 @@ func (c *call) takeArgs(fs *pflag.FlagSet) error {
 	switch {
 	case n < c.cmd.least:
 		return &usageError{msg: c.cmd.name + " needs " + c.cmd.args, cmd: c.cmd}
+	case c.cmd.name == "guard" && n > 0 && len(c.paths) == 0:
+		return &usageError{msg: "the command goes behind `--`", cmd: c.cmd, hint: "type: " + c.command("guard -- "+shellJoin(c.args))}
 	case c.cmd.most >= 0 && n > c.cmd.most && c.cmd.paths:
 		return &usageError{msg: fmt.Sprintf("unexpected argument %q", c.args[c.cmd.most]), cmd: c.cmd,
 			hint: "put paths after `--`: " + c.command(c.cmd.name+" "+shellJoin(c.args[:c.cmd.most])+" -- "+shellJoin(c.args[c.cmd.most:]))}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -136,6 +137,8 @@ func (o *guardOptions) finish(c *call, m *manager.Manager, res *manager.GuardRes
 			}
 		}
 		return &commandError{res.Run.Code}
+	case errors.Is(err, gitstore.ErrExists):
+		return &guardError{&hintedError{err, "name another version, or none"}}
 	case res == nil || res.Auto == nil:
 		return &guardError{err}
 	}
@@ -183,7 +186,9 @@ func (o *guardOptions) tell(c *call, m *manager.Manager, res *manager.GuardResul
 		if v.Outcome == verdict.Fail && failed == nil {
 			c.say("       nothing was rolled back: %s", printable(res.Auto.Why))
 		}
-		c.say("       %s holds the project as it was before: %s brings it back", res.Before.Version, c.shown("rollback "+before))
+		if res.After != nil {
+			c.say("       %s holds the project as it was before: %s brings it back", res.Before.Version, c.shown("rollback "+before))
+		}
 	default:
 		o.tellWayBack(c, m, res)
 	}
@@ -214,11 +219,14 @@ func (o *guardOptions) tellWayBack(c *call, m *manager.Manager, res *manager.Gua
 	}
 	c.say("back:  %s holds %s, %s; your own files are as the command left them", quotePath(target), res.Auto.RolledBack, printable(res.Auto.Why))
 	take := c.shown("diff " + to)
-	if m.Project().GitDir != "" {
+	// The command may have removed it.
+	if _, err := os.Stat(m.Project().GitDir); err == nil {
 		take += ", or as a branch: " + c.shown("rollback "+to+" --branch back-to-"+to) + " and `git stash -u && git switch back-to-" + to + "`"
 	}
 	c.say("take:  %s", take)
-	c.say("undo:  %s", c.shown("undo"))
+	if res.Auto.Rollback.HasPrevious {
+		c.say("undo:  %s", c.shown("undo"))
+	}
 }
 
 type guardJSON struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/hooks"
 	"github.com/evoseal/git-evoseal-rollback/hooks/install"
 	"github.com/spf13/pflag"
@@ -104,7 +105,7 @@ func (c *call) tellLines(lines []install.Lines) {
 
 // tellTestCommand says what pushes are tried with.
 func (c *call) tellTestCommand(repo *install.Repository) error {
-	s, err := c.hookSettings()
+	s, _, err := c.hookSettings()
 	if err != nil {
 		return err
 	}
@@ -116,13 +117,13 @@ func (c *call) tellTestCommand(repo *install.Repository) error {
 	return nil
 }
 
-func (c *call) hookSettings() (hooks.Settings, error) {
-	m, err := c.manager(context.Background())
+func (c *call) hookSettings() (hooks.Settings, *gitstore.Config, error) {
+	p, err := gitstore.FindProject(".")
 	if err != nil {
-		return hooks.Settings{}, err
+		return hooks.Settings{}, nil, err
 	}
-	defer m.Close()
-	return hooks.ReadSettings(m.Project().Config)
+	s, err := hooks.ReadSettings(p.Config)
+	return s, p.Config, err
 }
 
 type hooksStatusOptions struct{}
@@ -184,7 +185,7 @@ func (c *call) paintHook(st install.HookStatus) string {
 
 // tellSettings says what is configured.
 func (c *call) tellSettings() error {
-	s, err := c.hookSettings()
+	s, config, err := c.hookSettings()
 	if err != nil {
 		return err
 	}
@@ -197,6 +198,11 @@ func (c *call) tellSettings() error {
 	row("evoseal.testCommand", s.TestCommand)
 	row("evoseal.testIn", string(s.TestIn))
 	row("evoseal.testRefs", strings.Join(s.TestRefs, " "))
+	for _, key := range []string{"testReport", "metricsReport", "testShare", "target", "tokenFile"} {
+		for _, value := range config.All("evoseal", key) {
+			row("evoseal."+key, value)
+		}
+	}
 	if s.TestTimeout > 0 {
 		row("evoseal.testTimeout", s.TestTimeout.String())
 	}

@@ -23,10 +23,10 @@ func (r *reportFlags) addFlags(fs *pflag.FlagSet) {
 	} {
 		list := new([]string)
 		r.byFormat[f.format] = list
-		fs.StringArrayVar(list, string(f.format), nil, "judge by the test results of `file`, in the form of "+f.says+"; may be repeated, and a pattern such as build/**/*.xml")
+		fs.StringArrayVar(list, string(f.format), nil, "judge by the test results of `file`, in the form of "+f.says+"; may be a pattern, and repeated")
 	}
 	fs.StringArrayVar(&r.tests, "tests", nil, "judge by the test results of `file`, whose form is told from its content; a JSON array as well")
-	fs.StringArrayVar(&r.metrics, "metrics", nil, "judge by the metrics of `file`: JSON, go test -bench, OpenMetrics or CSV, or format:file to say which")
+	fs.StringArrayVar(&r.metrics, "metrics", nil, "judge by the metrics of `file`: JSON, go test -bench, OpenMetrics or CSV, told from the content or named before it, as in gobench:out.txt (json, gobench, openmetrics, csv)")
 }
 
 // sources are what the flags name.

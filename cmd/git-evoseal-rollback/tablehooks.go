@@ -7,7 +7,7 @@ func hookCommands() []*command {
 			name: "guard", args: "[<version>] -- <command>…", short: "run a command, and roll back if it fails",
 			long: `Records the project, runs a command in it, and judges what came of it: by its exit code, and by the reports that it writes, if you name them. Where the command changed the project, what it left is recorded and judged as well, and if that fails the project as it was before is rolled back to. Where it changed nothing, as tests do, the verdict is on the checkpoint, and if it fails the last version that was verified good is rolled back to.
 
-The command gets the terminal, standard input and the signals, in a process group of its own that ends with it: what it leaves running is ended. Reports must be written by this very run. A version that is named is made anew; without one, the newest is taken if nothing has changed since.
+The command gets the terminal, standard input and the signals, in a process group of its own that ends with it: what it leaves running is ended. Reports must be written by this very run. A version that is named must be new; without one, the newest is taken if nothing has changed since.
 
 The exit code is the command's own: 128 and the signal's number if it died of one, 126 or 127 if it can't be run, 1 if it ended with 0 and its reports failed, 125 if guard itself went wrong.
 
