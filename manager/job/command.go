@@ -5,32 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// Command says what to run.
+// Command says what to run. It is not changed by [Run] and may be run again,
+// unless one of its readers is at its end.
 type Command struct {
 	// Args are the program, which is looked up in the PATH of Env, and its arguments.
 	Args []string
 	// Dir is where it runs; empty is the own working directory.
 	Dir string
-	// Env is its environment; nil is the own one.
+	// Env is its environment; nil is the own one. The variable EVOSEAL_JOB is added.
 	Env []string
 	// An *os.File is handed over as it is, so that a terminal stays one. Anything
-	// else is copied. Nil is /dev/null.
+	// else is copied; a reader that never ends keeps a goroutine after the command
+	// is gone, and a writer that never returns keeps Run. Nil is /dev/null.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Timeout bounds how long it may take; zero is no bound.
 	Timeout time.Duration
 	// Grace is how long it may go on after it was asked to end, by the clock, the
 	// context or a signal that we got, before it is killed; zero is five seconds.
+	// What it leaves behind has as long once more.
 	Grace time.Duration
+	// Descendants makes this process the parent of all that the command orphans
+	// meanwhile (on Linux, see PR_SET_CHILD_SUBREAPER in prctl(2)), so that nothing
+	// escapes by clearing its environment. Every child that the process gets during
+	// Run is then held for the command's, and ended. So it is for programs that do
+	// nothing else at that time.
+	Descendants bool
 }
 
 // Result is how a command ended.
@@ -41,15 +46,23 @@ type Result struct {
 	Signal syscall.Signal
 	// TimedOut says that it took longer than its Timeout.
 	TimedOut bool
-	// Interrupted is the signal by which somebody broke it off: one of HUP, INT,
-	// QUIT and TERM that we got meanwhile, or Ctrl-C and Ctrl-\ on the terminal; zero
-	// for none. Whoever runs commands for somebody else passes Code on all the same:
-	// it is not 0 unless the command went on to do its work.
+	// Interrupted is the signal by which somebody broke it off, zero for none. One
+	// is HUP, INT, QUIT or TERM that this process was sent meanwhile, which the
+	// command was told of. The other is Ctrl-C, Ctrl-\ or the loss of the terminal,
+	// of which only the command hears: these count unless it ended with code 0, since
+	// programs are free to take Ctrl-C for an answer. A command that sends its whole
+	// group such a signal can't be told from that.
+	//
+	// Whoever runs a command for somebody else should return Code all the same: it
+	// is 128 and the signal where the command died of it, and else what the command
+	// made of it, perhaps 0.
 	Interrupted syscall.Signal
-	// Left is how many processes it left behind, which were ended.
+	// Left is how many processes it left behind that did not end by themselves
+	// within a moment, and were ended.
 	Left int
 	// Took is by the clock, the other two by processor; MaxRSS is in bytes. They
-	// don't count what was left behind.
+	// don't count what was left behind. Linux counts the memory of the process that
+	// starts another, so MaxRSS is at least what this one had.
 	Took, UserTime, SystemTime time.Duration
 	MaxRSS                     int64
 }
@@ -77,20 +90,25 @@ func (e *StartError) Is(target error) bool { return target == ErrNotStarted }
 
 func (e *StartError) Unwrap() error { return e.Err }
 
+// errLost is what comes of a program that waits for all its children, whoever
+// started them.
+var errLost = errors.New("how the command ended can't be told, because somebody else waited for it")
+
 const (
 	codeCantRun  = 126
 	codeNotFound = 127
 )
 
-const (
-	defaultGrace = 5 * time.Second
-	// drain is how long copied output may still flow when nobody is left to write.
-	drain = 2 * time.Second
-)
+const defaultGrace = 5 * time.Second
 
 // Run runs the command and waits for it and all that it left behind. The error is
 // a [StartError], or the context's, by which the command was ended; the result then
-// still says how. Several may run at once, but the terminal has room for one.
+// still says how. Any other error means that the surroundings can't be made: no
+// shell for the watcher, no pipes, no more processes.
+//
+// Several may run at once, but the terminal has room for one. While a command
+// runs, the signals that are passed on have no other effect on this process;
+// nothing of that stays behind.
 func Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Args) == 0 || c.Args[0] == "" {
 		return Result{Code: codeNotFound}, &StartError{Name: "the command", Code: codeNotFound, Err: errors.New("it is empty")}
@@ -110,66 +128,4 @@ func Run(ctx context.Context, c Command) (Result, error) {
 	}
 	j := &job{c: c, path: path}
 	return j.run(ctx)
-}
-
-// lookUp finds the program as a shell does.
-func lookUp(c Command) (string, *StartError) {
-	name := c.Args[0]
-	if strings.Contains(name, "/") {
-		path := name
-		if !filepath.IsAbs(path) && c.Dir != "" {
-			path = filepath.Join(c.Dir, path)
-		}
-		return name, runnable(name, path)
-	}
-	denied := error(nil)
-	for _, dir := range filepath.SplitList(variable(c.Env, "PATH")) {
-		if dir == "" {
-			dir = "."
-		}
-		path := filepath.Join(dir, name)
-		if !filepath.IsAbs(path) && c.Dir != "" {
-			path = filepath.Join(c.Dir, path)
-		}
-		err := runnable(name, path)
-		if err == nil {
-			abs, absErr := filepath.Abs(path)
-			if absErr != nil {
-				return "", &StartError{name, codeCantRun, absErr}
-			}
-			return abs, nil
-		}
-		if err.Code == codeCantRun {
-			denied = err.Err
-		}
-	}
-	if denied != nil {
-		return "", &StartError{name, codeCantRun, denied}
-	}
-	return "", &StartError{name, codeNotFound, exec.ErrNotFound}
-}
-
-func runnable(name, path string) *StartError {
-	fi, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return &StartError{name, codeCantRun, fs.ErrPermission}
-	case err != nil:
-		return &StartError{name, codeNotFound, err}
-	case fi.IsDir():
-		return &StartError{name, codeCantRun, errors.New("it is a directory")}
-	case fi.Mode()&0o111 == 0:
-		return &StartError{name, codeCantRun, fs.ErrPermission}
-	}
-	return nil
-}
-
-// variable is the last value that an environment gives a name.
-func variable(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

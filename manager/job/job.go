@@ -9,50 +9,75 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // job is one run of one command.
 type job struct {
 	c    Command
 	path string
-	// mark is what every process of the job has in its environment.
-	mark  string
-	cmd   *exec.Cmd
+	// token is what every process of the job has in its environment.
+	token string
 	watch *watcher
-	tty   *terminal
-	pipes pipes
-	res   Result
+	// since is when the watcher began, and before are the children from earlier.
+	since  int64
+	before map[int]bool
+	child  *child
+	tty    *terminal
+	pipes  pipes
+	// ending says that the command was asked to end, stopping that a stop of the
+	// command is to be ours as well.
+	ending, stopping bool
+	res              Result
 }
 
-// markName is the variable that holds the mark.
+// markName is the variable that holds the mark: the tokens of this job and of those
+// that it is part of.
 const markName = "EVOSEAL_JOB"
 
+// passedOn are the signals that the command hears of.
+var passedOn = []os.Signal{
+	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
+	syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT,
+}
+
 func (j *job) run(ctx context.Context) (Result, error) {
-	// Pdeathsig is about the thread that started the command, so that one must not
-	// end before.
+	// The system ends the command with the thread that started it, and the terminal
+	// is taken back with a signal blocked on this one.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	j.mark = markName + "=" + rand.Text()
 	start := time.Now()
 	// Signals are ours before there is anybody to pass them on to, so that none is
 	// lost in between.
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
+	if wanted := slices.DeleteFunc(slices.Clone(passedOn), signal.Ignored); len(wanted) > 0 {
+		// What nohup and the like ignore, the command is to ignore as well.
+		signal.Notify(signals, wanted...)
+	}
 	defer signal.Stop(signals)
+	j.tty = openTerminal()
+	defer j.tty.close()
+	if j.c.Descendants {
+		j.before = children()
+		defer adopt()()
+	}
 	if err := j.start(); err != nil {
 		return Result{Code: codeCantRun, Took: time.Since(start)}, err
 	}
-	ended := make(chan *os.ProcessState, 1)
-	go func() {
-		state, _ := j.cmd.Process.Wait()
-		ended <- state
-	}()
-	err := j.attend(ctx, signals, ended)
-	j.res.Left = j.endRest(j.c.Grace)
-	j.watch.release()
-	j.pipes.drain(drain)
+	err := j.attend(ctx, signals)
+	j.tty.takeBack(false)
+	j.res.Left = j.endRest(signals)
+	heard := j.watch.release()
+	j.pipes.drain()
+	signal.Stop(signals)
+	for len(signals) > 0 {
+		j.interrupted((<-signals).(syscall.Signal))
+	}
+	j.keyboard(heard)
 	j.res.Took = time.Since(start)
 	return j.res, err
 }
@@ -63,127 +88,76 @@ func (j *job) start() (err error) {
 			j.pipes.close()
 		}
 	}()
-	j.tty = openTerminal(j.c.Stdin, j.c.Stdout, j.c.Stderr)
-	j.cmd = &exec.Cmd{Path: j.path, Args: j.c.Args, Dir: j.c.Dir, Env: append(slices.Clip(j.c.Env), j.mark)}
-	if err := j.pipes.connect(j.cmd, j.c); err != nil {
+	j.token = rand.Text()
+	cmd := &exec.Cmd{Path: j.path, Args: j.c.Args, Dir: j.c.Dir, Env: append(slices.Clip(j.c.Env), j.mark())}
+	if err := j.pipes.connect(cmd, j.c); err != nil {
 		return err
 	}
-	if j.watch, err = startWatcher(j.mark); err != nil {
+	if j.watch, err = startWatcher(j.token); err != nil {
 		return err
 	}
-	j.cmd.SysProcAttr = j.attributes()
-	if err = j.cmd.Start(); err != nil {
+	if p, ok := lookAt(j.watch.group()); ok {
+		j.since = p.started
+	}
+	// The group has the foreground before the command is there to miss it.
+	if j.tty.wanted(j.c) {
+		j.tty.give(j.watch.group())
+	}
+	cmd.SysProcAttr = commandAttributes(j.watch.group())
+	err = cmd.Start()
+	if errors.Is(err, unix.ENOEXEC) && script(within(j.c.Dir, j.path)) {
+		again := &exec.Cmd{Path: "/bin/sh", Args: append([]string{"sh", j.path}, j.c.Args[1:]...), Dir: cmd.Dir, Env: cmd.Env,
+			Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, SysProcAttr: cmd.SysProcAttr}
+		cmd, err = again, again.Start()
+	}
+	if err != nil {
+		j.tty.takeBack(false)
 		j.watch.release()
-		j.tty.takeBack()
 		return &StartError{j.c.Args[0], codeCantRun, errors.Unwrap(err)}
 	}
+	j.child = &child{pid: cmd.Process.Pid}
+	_ = cmd.Process.Release()
 	j.pipes.started()
 	return nil
 }
 
-// attend goes along with the command until it ends.
-func (j *job) attend(ctx context.Context, signals <-chan os.Signal, ended <-chan *os.ProcessState) error {
-	stops := watchStops(j.cmd.Process.Pid)
-	var timeout, kill <-chan time.Time
-	if j.c.Timeout > 0 {
-		timeout = time.After(j.c.Timeout)
+func (j *job) mark() string {
+	outer := variable(j.c.Env, markName)
+	if outer == "" {
+		// A cleaned environment doesn't take the command out of the job that we are in.
+		outer = os.Getenv(markName)
 	}
-	done := ctx.Done()
-	for {
-		select {
-		case s := <-signals:
-			before := j.res.Interrupted
-			j.got(s.(syscall.Signal))
-			if before == 0 && j.res.Interrupted != 0 {
-				// Whoever minds no signal is killed in the end, as with a timeout.
-				kill = time.After(j.c.Grace)
-			}
-		case <-stops:
-			// Without a terminal, whoever stopped the command may continue it.
-			if j.tty != nil {
-				j.suspend(0)
-			}
-		case <-timeout:
-			j.res.TimedOut = true
-			kill = j.ask()
-		case <-done:
-			done, kill = nil, j.ask()
-		case <-kill:
-			j.watch.signal(syscall.SIGKILL)
-			j.cmd.Process.Kill()
-		case state := <-ended:
-			j.tty.takeBack()
-			j.finish(state)
-			if j.res.TimedOut {
-				return nil
-			}
-			return ctx.Err()
-		}
-	}
+	return markName + "=" + strings.TrimSpace(outer+" "+j.token)
 }
 
-// ask asks the group to end, and says when to kill it. What is stopped has to go on
-// to hear of it.
-func (j *job) ask() <-chan time.Time {
-	j.watch.signal(syscall.SIGTERM)
-	j.watch.signal(syscall.SIGCONT)
-	return time.After(j.c.Grace)
-}
-
-// got passes a signal on.
-func (j *job) got(s syscall.Signal) {
-	switch s {
-	case syscall.SIGTSTP:
-		j.watch.signal(s)
-		j.suspend(syscall.Getpid())
+// keyboard keeps that the command ended because of what the user typed. On a
+// terminal, Ctrl-C goes to the command's group and not to us.
+func (j *job) keyboard(heard syscall.Signal) {
+	if j.tty == nil || !j.tty.lent || j.res.Interrupted != 0 || j.res.Code == 0 || j.ending {
 		return
-	case syscall.SIGCONT:
-		// A shell brought the job back to the foreground.
-		j.tty.give(j.watch.group())
-	case syscall.SIGWINCH:
-		if j.tty != nil {
-			// The kernel tells the group that has the foreground.
-			return
-		}
-	case syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM:
-		if j.res.Interrupted == 0 {
-			j.res.Interrupted = s
+	}
+	// Not every shell gets to tell what it heard.
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if heard == 0 && j.res.Code == 128+int(s) {
+			heard = s
 		}
 	}
-	j.watch.signal(s)
-}
-
-// suspend stops us, or with a pid of 0 our whole group, since the command stopped,
-// and goes on with it when somebody continues us.
-func (j *job) suspend(pid int) {
-	j.tty.takeBack()
-	_ = syscall.Kill(pid, syscall.SIGSTOP)
-	j.tty.give(j.watch.group())
-	j.watch.signal(syscall.SIGCONT)
+	j.res.Interrupted = heard
 }
 
 // finish keeps how the command ended.
-func (j *job) finish(state *os.ProcessState) {
-	if state == nil {
+func (j *job) finish(ch change) error {
+	if ch.err != nil {
 		j.res.Code = codeCantRun
-		return
+		return errLost
 	}
-	j.res.UserTime, j.res.SystemTime = state.UserTime(), state.SystemTime()
-	j.res.MaxRSS = maxRSS(state)
-	status, ok := state.Sys().(syscall.WaitStatus)
-	switch {
-	case ok && status.Signaled():
-		j.res.Signal = status.Signal()
+	j.res.UserTime, j.res.SystemTime = time.Duration(ch.usage.Utime.Nano()), time.Duration(ch.usage.Stime.Nano())
+	j.res.MaxRSS = int64(ch.usage.Maxrss) * rssUnit
+	if ch.status.Signaled() {
+		j.res.Signal = ch.status.Signal()
 		j.res.Code = 128 + int(j.res.Signal)
-	default:
-		j.res.Code = state.ExitCode()
+	} else {
+		j.res.Code = ch.status.ExitStatus()
 	}
-	// On a terminal, Ctrl-C goes to the command's group and not to us.
-	if j.tty != nil && j.res.Interrupted == 0 {
-		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-			if j.res.Code == 128+int(s) {
-				j.res.Interrupted = s
-			}
-		}
-	}
+	return nil
 }

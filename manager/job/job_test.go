@@ -21,7 +21,11 @@ import (
 
 // childVariable makes the test binary run a command as a program would, and say
 // how it ended in a file.
-const childVariable = "EVOSEAL_TEST_RUN"
+const (
+	childVariable       = "EVOSEAL_TEST_RUN"
+	descendantsVariable = "EVOSEAL_TEST_DESCENDANTS"
+	graceVariable       = "EVOSEAL_TEST_GRACE"
+)
 
 func TestMain(m *testing.M) {
 	result := os.Getenv(childVariable)
@@ -29,8 +33,19 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	os.Unsetenv(childVariable)
-	r, err := Run(context.Background(), Command{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Grace: 300 * time.Millisecond})
+	grace, err := time.ParseDuration(os.Getenv(graceVariable))
+	if err != nil {
+		grace = 300 * time.Millisecond
+	}
+	r, err := Run(context.Background(), Command{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Grace: grace,
+		Descendants: os.Getenv(descendantsVariable) != "",
+	})
 	text := fmt.Sprintf("%d %d %d %v", r.Code, int(r.Interrupted), r.Left, err)
+	if os.Getenv(descendantsVariable) != "" {
+		text += fmt.Sprintf(" %v", adopts())
+	}
+	text += foreground()
 	if os.WriteFile(result+".tmp", []byte(text), 0o644) != nil || os.Rename(result+".tmp", result) != nil {
 		os.Exit(99)
 	}
@@ -53,15 +68,18 @@ func run(t *testing.T, script string, change func(*Command)) (Result, string) {
 
 func TestCodes(t *testing.T) {
 	for script, want := range map[string]Result{
-		"exit 0":                      {Code: 0},
-		"exit 3":                      {Code: 3},
-		"exit 255":                    {Code: 255},
-		"kill -TERM $$":               {Code: 143, Signal: syscall.SIGTERM},
-		"kill -KILL $$":               {Code: 137, Signal: syscall.SIGKILL},
-		"kill -SEGV $$":               {Code: 139, Signal: syscall.SIGSEGV},
-		"kill -KILL 0":                {Code: 137, Signal: syscall.SIGKILL},
-		"trap 'exit 7' TERM; kill $$": {Code: 7},
-		"exec 0<&- 1>&- 2>&-; exit 4": {Code: 4},
+		"exit 0":                       {Code: 0},
+		"exit 3":                       {Code: 3},
+		"exit 255":                     {Code: 255},
+		"kill -TERM $$":                {Code: 143, Signal: syscall.SIGTERM},
+		"kill -KILL $$":                {Code: 137, Signal: syscall.SIGKILL},
+		"kill -SEGV $$":                {Code: 139, Signal: syscall.SIGSEGV},
+		"kill -KILL 0":                 {Code: 137, Signal: syscall.SIGKILL},
+		"trap 'exit 7' TERM; kill $$":  {Code: 7},
+		"exec 0<&- 1>&- 2>&-; exit 4":  {Code: 4},
+		"kill -INT 0; exit 5":          {Code: 130, Signal: syscall.SIGINT},
+		"kill -HUP 0; exit 5":          {Code: 129, Signal: syscall.SIGHUP},
+		"trap '' TERM; kill 0; exit 6": {Code: 6},
 	} {
 		r, _ := run(t, script, nil)
 		if r.Code != want.Code || r.Signal != want.Signal || r.Interrupted != 0 || r.TimedOut || r.Left != 0 {
@@ -92,6 +110,12 @@ func TestNotStarted(t *testing.T) {
 			t.Errorf("without the bit: %v", err)
 		}
 	}
+	for _, bad := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "plain")} {
+		r, err := Run(context.Background(), Command{Args: []string{"true"}, Dir: bad})
+		if !errors.Is(err, ErrNotStarted) || r.Code != 126 || !strings.Contains(err.Error(), bad) {
+			t.Errorf("in %s: %v %+v", bad, err, r)
+		}
+	}
 	if _, err := Run(context.Background(), Command{}); !errors.Is(err, ErrNotStarted) {
 		t.Errorf("nothing: %v", err)
 	}
@@ -116,6 +140,38 @@ func TestEnvironmentDirectoryAndStreams(t *testing.T) {
 	if r.MaxRSS <= 0 || r.Took <= 0 {
 		t.Errorf("resources: %+v", r)
 	}
+}
+
+// Shells run a script that doesn't say by what.
+func TestScriptWithoutInterpreter(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "prog"), []byte("echo \"$0 $1\"; exit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	r, err := Run(context.Background(), Command{Args: []string{"./prog", "one"}, Dir: dir, Stdout: &out})
+	if err != nil || r.Code != 3 || out.String() != "./prog one\n" {
+		t.Errorf("%v %+v %q", err, r, out.String())
+	}
+}
+
+// A writer may be slower than what is waited for a silent pipe.
+func TestSlowWriterGetsAll(t *testing.T) {
+	w := &slow{}
+	const size = 64<<10 + 32<<10
+	r, _ := run(t, fmt.Sprintf("head -c %d /dev/zero", size), func(c *Command) { c.Stdout = w })
+	if r.Code != 0 || w.n != size {
+		t.Errorf("%d bytes came, %+v", w.n, r)
+	}
+}
+
+type slow struct{ counter }
+
+func (s *slow) Write(p []byte) (int, error) {
+	if s.n == 0 {
+		time.Sleep(2500 * time.Millisecond)
+	}
+	return s.counter.Write(p)
 }
 
 // A reader that never ends, a writer that fails and output of any size hold nobody
@@ -174,36 +230,30 @@ func gone(pid int) bool {
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return true
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return runtime.GOOS == "linux"
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	return fields[0] == "Z" || fields[0] == "X"
+	s := state(pid)
+	return runtime.GOOS == "linux" && (s == "" || s == "Z" || s == "X")
 }
 
-func TestNothingIsLeft(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells who is left")
+// state is what proc(5) says; empty for a process that isn't there.
+func state(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
 	}
-	list := filepath.Join(t.TempDir(), "pids")
-	for name, script := range map[string]string{
-		"background":     "sleep 1000 & echo $! >> %s; exit 0",
-		"deaf":           "sh -c 'trap \"\" TERM; echo $$ >> %s; while :; do sleep 0.01; done' & until [ -s %s ]; do sleep 0.01; done",
-		"session":        "setsid sh -c 'echo $$ >> %s; exec sleep 1000' & until [ -s %s ]; do sleep 0.01; done",
-		"daemon":         "(setsid sh -c 'sleep 1000 & echo $! >> %s' &) ; until [ -s %s ]; do sleep 0.01; done",
-		"stopped":        "sleep 1000 & kill -STOP $!; echo $! >> %s",
-		"holding output": "sleep 1000 >&1 2>&1 & echo $! >> %s",
-	} {
-		os.Remove(list)
-		r, out := run(t, strings.ReplaceAll(script, "%s", list), nil)
-		if r.Code != 0 || r.Left == 0 {
-			t.Errorf("%s: %+v %s", name, r, out)
-		}
-		for _, pid := range pids(t, list, 1) {
-			eventually(t, name+" to be gone", func() bool { return gone(pid) })
-		}
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[0]
+}
+
+func startSleep(t *testing.T) (pid int, cmd *exec.Cmd) {
+	t.Helper()
+	cmd = exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd.Process.Pid, cmd
 }
 
 func TestTimeout(t *testing.T) {
@@ -211,10 +261,14 @@ func TestTimeout(t *testing.T) {
 		script string
 		code   int
 	}{
-		"asked":      {"exec sleep 1000", 143},
-		"goes along": {"trap 'exit 9' TERM; while :; do sleep 0.01; done", 9},
-		"deaf":       {"trap '' TERM INT HUP QUIT; while :; do sleep 0.01; done", 137},
-		"stopped":    {"kill -STOP $$; sleep 1000", 143},
+		"asked":       {"exec sleep 1000", 143},
+		"goes along":  {"trap 'exit 9' TERM; while :; do sleep 0.01; done", 9},
+		"deaf":        {"trap '' TERM INT HUP QUIT; while :; do sleep 0.01; done", 137},
+		"stopped":     {"kill -STOP $$; sleep 1000", 143},
+		"all stopped": {"kill -STOP 0; sleep 1000", 143},
+		// It leaves the group as the command itself, since it doesn't lead the group.
+		"session":      {"exec setsid sleep 1000", 143},
+		"deaf session": {"trap '' TERM; exec setsid sleep 1000", 137},
 	} {
 		r, _ := run(t, c.script, func(cmd *Command) { cmd.Timeout = 50 * time.Millisecond })
 		if !r.TimedOut || r.Code != c.code {
@@ -278,10 +332,10 @@ func TestSignalsArePassedOn(t *testing.T) {
 	}
 }
 
-// One that minds no signal is killed in the end.
+// A command that minds no signal doesn't keep us from ending.
 func TestDeafToSignals(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "pids")
-	cmd, result := runner(t, "trap '' TERM INT HUP QUIT; echo $$ >> "+list+"; while :; do sleep 0.01; done")
+	cmd, result := runner(t, "trap '' HUP INT QUIT TERM; echo $$ >> "+list+"; while :; do sleep 0.01; done")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -295,41 +349,52 @@ func TestDeafToSignals(t *testing.T) {
 	}
 }
 
-// Whoever runs a command can be killed at any moment, and takes it along.
-func TestDiesWithUs(t *testing.T) {
+// Signals that are no end reach the command as well, and a stop is a stop of both.
+func TestStopAndContinue(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "pids")
-	cmd, _ := runner(t, "trap '' TERM HUP INT; sleep 1000 & echo $! >> "+list+"; setsid sleep 1001 & echo $! >> "+list+"; echo $$ >> "+list+"; while :; do sleep 1; done")
+	cmd, result := runner(t, "trap 'exit 8' USR1; echo $$ >> "+list+"; while :; do :; done")
+	// With us as the shell, so that somebody is there to continue it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	all := pids(t, list, 3)
-	if err := cmd.Process.Kill(); err != nil {
+	pid, us := pids(t, list, 1)[0], cmd.Process.Pid
+	for range 3 {
+		if err := cmd.Process.Signal(syscall.SIGTSTP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "both to stop", func() bool { return state(pid) == "T" && state(us) == "T" })
+		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "both to go on", func() bool { return state(pid) != "T" && state(us) != "T" })
+	}
+	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if runtime.GOOS != "linux" {
-		all = append(all[:1], all[2])
-	}
-	for _, pid := range all {
-		eventually(t, "all to be gone", func() bool { return gone(pid) })
+	if got, err := os.ReadFile(result); err != nil || string(got) != "8 0 0 <nil>" {
+		t.Errorf("%q %v", got, err)
 	}
 }
 
-func TestManyRunsLeaveNothing(t *testing.T) {
-	open := func() int {
-		list, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Skip("there is no /proc")
+// What nohup made us ignore isn't the command's business either.
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "pids")
+	inner, result := runner(t, "trap 'exit 8' TERM; echo $$ >> "+list+"; kill -HUP $$; while :; do sleep 0.01; done")
+	cmd := exec.Command("sh", append([]string{"-c", "trap '' HUP; exec \"$0\" \"$@\""}, inner.Args...)...)
+	cmd.Env = inner.Env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pids(t, list, 1)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
 		}
-		return len(list)
 	}
-	run(t, "exit 0", nil)
-	files, routines := open(), runtime.NumGoroutine()
-	for range 100 {
-		run(t, "exit 0", nil)
-	}
-	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= routines+1 })
-	if now := open(); now > files+1 {
-		t.Errorf("%d files are open, and were %d", now, files)
+	_ = cmd.Wait()
+	if got, err := os.ReadFile(result); err != nil || string(got) != "8 15 0 <nil>" {
+		t.Errorf("%q %v", got, err)
 	}
 }

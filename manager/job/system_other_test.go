@@ -1,0 +1,7 @@
+//go:build !linux
+
+package job_test
+
+func adopts() bool { return false }
+
+func foreground() string { return "" }
