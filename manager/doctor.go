@@ -36,7 +36,8 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 	if d.SweptBytes, err = s.Sweep(); err != nil {
 		return nil, err
 	}
-	if err := d.repair(ctx, s); err != nil {
+	// A lock that git's protocol knows holds repairs up; it is told of below.
+	if err := d.repair(ctx, s); err != nil && !errors.Is(err, gitstore.ErrBusy) {
 		return nil, err
 	}
 	for _, damage := range s.Damaged(ctx) {
@@ -53,7 +54,7 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 	}
 	for _, lock := range locks {
 		d.add(Warning, "lock", fmt.Sprintf("%s is locked since %s", lock.Path, lock.Since.Format("2006-01-02 15:04:05")),
-			"if no git process is at work in the store, remove the file")
+			"if no git is at work in the store, as after a crash: rm '"+strings.ReplaceAll(lock.Path, "'", `'\''`)+"'")
 	}
 	return d, m.examineTarget(ctx, s, d)
 }

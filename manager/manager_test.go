@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/safety"
@@ -374,4 +375,21 @@ func TestGitCleanAndAddLeaveTheStoreAlone(t *testing.T) {
 		t.Errorf("after git clean: %q", got)
 	}
 	w.git("--git-dir=.evoseal/.git", "fsck", "--strict", "--no-dangling")
+}
+
+// The lock of a git that died holds up what writes, and doctor says how to go on.
+func TestDoctorTellsOfALockThatIsLeft(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{LockTimeout: 10 * time.Millisecond})
+	w.checkpoint(m, "v1")
+	_, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
+	w.must(err)
+	lock := filepath.Join(w.dir, ".evoseal/.git/refs/notes/evoseal/history.lock")
+	w.must(os.WriteFile(lock, nil, 0o644))
+	d, err := m.Doctor(ctx)
+	w.must(err)
+	if len(d.Findings) != 1 || d.Findings[0].Code != "lock" || !strings.Contains(d.Findings[0].Hint, "rm '"+lock+"'") {
+		t.Errorf("%+v", d.Findings)
+	}
 }

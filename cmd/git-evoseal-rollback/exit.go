@@ -151,7 +151,9 @@ func (c *call) judgeStore(err error) (answer, bool) {
 		{errors.As(err, &unsafe), exitUnsafe, "unsafe", func() string { return c.unsafeHint(unsafe) }},
 		{errors.Is(err, safety.ErrChanged), exitUnsafe, "changed", func() string { return "nothing was replaced; look at the target and try again" }},
 		{errors.Is(err, gitstore.ErrPartial), exitPartial, "partial", c.partialHint},
-		{errors.Is(err, gitstore.ErrBusy), exitBusy, "busy", func() string { return "wait until it is done, then try again; a dead process holds no lock" }},
+		{errors.Is(err, gitstore.ErrBusy), exitBusy, "busy", func() string {
+			return "wait until it is done, then try again; where a git that died left its lock, " + c.shown("doctor") + " says how to remove it"
+		}},
 		{errors.Is(err, gitstore.ErrCorrupt), exitCorrupt, "corrupt", func() string {
 			return c.shown("verify --all") + " names what is damaged and what is whole; " + c.shown("doctor") + " mends what can be mended"
 		}},

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-type hooksInstallOptions struct{ dryRun bool }
+type hooksInstallOptions struct{ dryRun, config bool }
 
 func (o *hooksInstallOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	fs.BoolVar(&o.config, "config", false, "let Git's configuration name the hooks, and leave the hooks directory alone; only where every git is 2.54 or later, since older ones run nothing then")
 }
 
 func (o *hooksInstallOptions) run(ctx context.Context, c *call) error {
@@ -22,7 +23,7 @@ func (o *hooksInstallOptions) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	res, err := repo.Install(ctx, install.InstallRequest{Hooks: c.args, DryRun: o.dryRun})
+	res, err := repo.Install(ctx, install.InstallRequest{Hooks: c.args, Config: o.config, DryRun: o.dryRun})
 	if printing := c.tellHooks(res.Changes, o.dryRun); printing != nil {
 		return printing
 	}
