@@ -20,7 +20,7 @@ func (o *checkpointOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.message, "message", "m", "", "say what the checkpoint holds, in `text`")
 	fs.StringVar(&o.reason, "reason", "", "say why it is made, in `text`")
 	fs.StringVar(&o.parent, "parent", "", "make it a child of `version`, not of the newest checkpoint")
-	fs.StringVar(&o.metrics, "metrics", "", "keep the metrics of `file` with it, for a later verdict; - is standard input")
+	fs.StringVar(&o.metrics, "metrics", "", "keep the metrics of `file` with it, for a later verdict: JSON, go test -bench, OpenMetrics or CSV; - is standard input")
 	fs.BoolVar(&o.includeIgnored, "include-ignored", false, "also record what .gitignore and its like leave out")
 	fs.BoolVar(&o.allowPartial, "allow-partial", false, "record without the paths that can't be read, and mark it partial")
 	fs.BoolVar(&o.force, "force", false, "take a name that exists; the old checkpoint stays reachable by its commit")
