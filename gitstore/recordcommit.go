@@ -67,6 +67,12 @@ func (s *Store) recordCommit(ctx context.Context, req RecordCommitRequest, from 
 	if err != nil {
 		return Recorded{}, err
 	}
+	have, recorded := known[id]
+	recorded = recorded && req.Version == ""
+	if recorded && have.Tree == commit.Tree {
+		// Only a commit with submodules has to be looked through to know as much.
+		return s.alreadyRecorded(have)
+	}
 	if r.req.Parent == "" {
 		r.req.Parent = nearestRecorded(ctx, from, id, known)
 	}
@@ -79,7 +85,7 @@ func (s *Store) recordCommit(ctx context.Context, req RecordCommitRequest, from 
 		return Recorded{}, err
 	}
 	r.content.source, r.content.dirty = Head{Commit: id.String(), Branch: req.Branch}, "false"
-	if have, ok := known[id]; ok && req.Version == "" && have.Tree == r.content.tree {
+	if recorded && have.Tree == r.content.tree {
 		return s.alreadyRecorded(have)
 	}
 	if err := r.name(ctx); err != nil {

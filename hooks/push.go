@@ -52,6 +52,11 @@ func (r *run) prePush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.tryAll(ctx, updates, nil)
+}
+
+// tryAll tries each commit once, and all of them although one fails.
+func (r *run) tryAll(ctx context.Context, updates []update, objects []string) error {
 	seen := make(map[string]bool)
 	var stopped error
 	for _, u := range updates {
@@ -59,7 +64,7 @@ func (r *run) prePush(ctx context.Context) error {
 			continue
 		}
 		seen[u.commit] = true
-		err := r.tryUpdate(ctx, u, nil, "the push", false)
+		_, err := r.tryUpdate(ctx, u, objects)
 		if err != nil && !errors.Is(err, ErrStopped) {
 			return err
 		}
@@ -68,43 +73,49 @@ func (r *run) prePush(ctx context.Context) error {
 	return stopped
 }
 
-// tryUpdate records a commit and tries it, unless it was verified good before.
-func (r *run) tryUpdate(ctx context.Context, u update, objects []string, what string, judgeOnly bool) error {
+// tryUpdate records a commit and tries it, unless it was verified good before. What
+// names no commit is nil.
+func (r *run) tryUpdate(ctx context.Context, u update, objects []string) (*manager.CheckpointResult, error) {
 	c, err := r.Manager.CheckpointCommit(ctx, gitstore.RecordCommitRequest{Commit: u.commit, Branch: u.branch(), Objects: objects})
 	if errors.Is(err, gitstore.ErrNoCommit) {
 		// A tag may name a tree or a blob.
 		r.say("%s names no commit, so there is nothing to record", u.ref)
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return r.judgingFailed(fmt.Errorf("%s can't be recorded: %w", u.ref, err))
+		return nil, r.judgingFailed(fmt.Errorf("%s can't be recorded: %w", u.ref, err))
 	}
 	if r.settings.TestCommand == "" {
 		r.say("%s recorded as %s; nothing is tried, since evoseal.testCommand isn't set", u.branch(), c.Version)
-		return nil
+		return c, nil
 	}
 	if good, err := r.wasGood(ctx, c); err != nil || good {
 		if good {
 			r.say("%s is %s, which was verified good already", u.branch(), c.Version)
 		}
-		return err
+		return c, err
 	}
 	r.say("%s recorded as %s; running: %s", u.branch(), c.Version, r.settings.TestCommand)
 	version, dir, err := r.dir(ctx, c)
 	if err != nil {
-		return err
+		return c, err
 	}
 	res, err := r.Manager.Try(ctx, manager.TryRequest{
 		Trial: r.trial(r.Hook + " of " + u.branch()), Version: version, Dir: dir, Share: r.settings.TestShare,
-		JudgeOnly: judgeOnly, Token: r.token,
+		// Before a server's refs move, nothing was changed that could be rolled back.
+		JudgeOnly: r.Hook == "pre-receive", Token: r.token,
 	})
 	if err != nil && (res == nil || res.Auto == nil) {
-		return r.judgingFailed(err)
+		return c, r.judgingFailed(err)
 	}
 	if dir == "" && res.Auto.Verdict.Outcome != verdict.Pass && !r.Manager.Project().Bare {
 		r.say("tried in a directory with nothing but the pushed files; evoseal.testShare names what else tests need, evoseal.testIn=worktree uses the work tree")
 	}
-	return r.followed(res.Checkpoint.Version, res.Auto, err, what)
+	what := u.branch()
+	if r.Hook == "pre-push" {
+		what = "the push"
+	}
+	return c, r.followed(res.Checkpoint.Version, res.Auto, err, what)
 }
 
 // wasGood says whether the version's last verdict, or a person, called it good.

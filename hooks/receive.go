@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
@@ -18,21 +17,7 @@ func (r *run) preReceive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects := r.quarantine()
-	seen := make(map[string]bool)
-	var stopped error
-	for _, u := range updates {
-		if seen[u.commit] {
-			continue
-		}
-		seen[u.commit] = true
-		err := r.tryUpdate(ctx, u, objects, u.branch(), true)
-		if err != nil && !errors.Is(err, ErrStopped) {
-			return err
-		}
-		stopped = errors.Join(stopped, err)
-	}
-	return stopped
+	return r.tryAll(ctx, updates, r.quarantine())
 }
 
 // postReceive deploys the branch that is configured: what was verified good goes
@@ -44,12 +29,12 @@ func (r *run) postReceive(ctx context.Context) error {
 		return err
 	}
 	for _, u := range updates {
-		err := r.tryUpdate(ctx, u, nil, u.branch(), false)
+		c, err := r.tryUpdate(ctx, u, nil)
 		if err != nil && !errors.Is(err, ErrStopped) {
 			return err
 		}
-		if err == nil && r.settings.DeployBranch != "" && u.branch() == r.settings.DeployBranch {
-			if err := r.deploy(ctx, u); err != nil {
+		if err == nil && c != nil && r.settings.DeployBranch != "" && u.branch() == r.settings.DeployBranch {
+			if err := r.deploy(ctx, u, c); err != nil {
 				return err
 			}
 		}
@@ -58,11 +43,7 @@ func (r *run) postReceive(ctx context.Context) error {
 }
 
 // deploy brings a branch into the target.
-func (r *run) deploy(ctx context.Context, u update) error {
-	c, err := r.Manager.CheckpointCommit(ctx, gitstore.RecordCommitRequest{Commit: u.commit, Branch: u.branch()})
-	if err != nil {
-		return err
-	}
+func (r *run) deploy(ctx context.Context, u update, c *manager.CheckpointResult) error {
 	standing, err := r.Manager.Standing(ctx, c.Commit.String())
 	if err != nil {
 		return err

@@ -19,9 +19,8 @@ const Skip = "EVOSEAL_SKIP"
 
 // Call is one run of one hook by git.
 type Call struct {
-	// Hook is its name, Args and Stdin what git gave it.
+	// Hook is its name, Stdin what git writes to it.
 	Hook  string
-	Args  []string
 	Stdin io.Reader
 	// Stdout and Stderr are where the tests' own output goes, Stderr also where the
 	// hook speaks. A server's git sends both to whoever pushes.

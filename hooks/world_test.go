@@ -39,7 +39,7 @@ func beHook() error {
 	}
 	defer m.Close()
 	return Run(ctx, Call{
-		Hook: os.Args[1], Args: os.Args[2:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Manager: m,
+		Hook: os.Args[1], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Manager: m,
 	})
 }
 

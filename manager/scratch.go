@@ -18,10 +18,10 @@ import (
 // written to be tried. It never exists itself.
 const scratchName = "trial"
 
-// scratch writes a checkpoint into a directory of its own, which the returned
-// function removes with all that was done to it. What a dead process left of one
-// goes when the next is made.
-func (m *Manager) scratch(ctx context.Context, s *gitstore.Store, c gitstore.Checkpoint, progress func(gitstore.Progress)) (dir string, remove func(), err error) {
+// scratch writes a checkpoint into a directory of its own, with links to what it
+// shares with the live project, which the returned function removes with all that
+// was done to it. What a dead process left of one goes when the next is made.
+func (m *Manager) scratch(ctx context.Context, s *gitstore.Store, c gitstore.Checkpoint, shared []string, progress func(gitstore.Progress)) (dir string, remove func(), err error) {
 	guard, err := m.guard(s.Dir(), nil)
 	if err != nil {
 		return "", nil, err
@@ -45,6 +45,9 @@ func (m *Manager) scratch(ctx context.Context, s *gitstore.Store, c gitstore.Che
 	if err == nil {
 		err = pending.Dir().Chmod(fs.FileMode(done.RootPerm) | 0o700)
 	}
+	if err == nil {
+		err = m.share(pending, shared)
+	}
 	if err != nil {
 		remove()
 		return "", nil, fmt.Errorf("%s can't be written to be tried: %w", c.Version, err)
@@ -66,8 +69,8 @@ func (m *Manager) pending(ctx context.Context, s *gitstore.Store, t *safety.Targ
 }
 
 // share links paths of the live project into a directory.
-func (m *Manager) share(dir string, paths []string) error {
-	root, err := os.OpenRoot(dir)
+func (m *Manager) share(pending *safety.Pending, paths []string) error {
+	root, err := pending.Root()
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 
 // Trial is a command that is run on a version, and what to judge by afterwards.
 type Trial struct {
-	// Command is what to run. Its Env gets EVOSEAL_VERSION and loses what would lead a git in it elsewhere, as
-	// well as tokens.
+	// Command is what to run. Its Env gets EVOSEAL_VERSION and loses what would lead a
+	// git in it elsewhere, as well as tokens.
 	Command job.Command
 	// Retries is how often the command is run again while it fails.
 	Retries int

@@ -55,15 +55,12 @@ func (m *Manager) Try(ctx context.Context, req TryRequest) (*TryResult, error) {
 		return out, err
 	}
 	if req.Dir == "" {
-		dir, remove, err := m.scratch(ctx, s, out.Checkpoint, req.Progress)
+		dir, remove, err := m.scratch(ctx, s, out.Checkpoint, req.Share, req.Progress)
 		if err != nil {
 			return out, err
 		}
 		defer remove()
 		req.Dir = dir
-		if err := m.share(dir, req.Share); err != nil {
-			return out, err
-		}
 	}
 	j := &judgement{m: m, s: s, grant: grant, dir: req.Dir, req: AutoRequest{
 		Version: out.Checkpoint.Commit.String(), Baseline: req.Baseline, Reason: req.Reason, Target: req.Target,

@@ -213,11 +213,7 @@ func (o *markOptions) run(ctx context.Context, c *call) error {
 	if mark != verdict.MarkGood && mark != verdict.MarkBad {
 		return &usageError{msg: fmt.Sprintf("a version is marked good or bad, not %q", c.args[1]), cmd: c.cmd}
 	}
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,7 @@ func (o *cascadeOptions) run(ctx context.Context, c *call) error {
 	if o.attempts < 0 {
 		return &usageError{msg: "--max-attempts takes a number from 1", cmd: c.cmd}
 	}
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,7 @@ func (o *emergencyOptions) run(ctx context.Context, c *call) error {
 	if o.reason == "" {
 		return &usageError{msg: "an emergency needs --reason", hint: "say in a few words what is wrong", cmd: c.cmd}
 	}
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -121,11 +117,7 @@ func (o *emergencyCloseOptions) run(ctx context.Context, c *call) error {
 	if o.note == "" {
 		return &usageError{msg: "an incident is closed with --note", hint: "say in a few words what was found", cmd: c.cmd}
 	}
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}

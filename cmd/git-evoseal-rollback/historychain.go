@@ -21,11 +21,7 @@ func (o *historyArchiveOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 func (o *historyArchiveOptions) run(ctx context.Context, c *call) error {
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}

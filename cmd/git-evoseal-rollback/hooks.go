@@ -20,7 +20,7 @@ func (o *hooksRunOptions) run(ctx context.Context, c *call) error {
 	}
 	defer m.Close()
 	err = hooks.Run(ctx, hooks.Call{
-		Hook: c.args[0], Args: c.args[1:], Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr, Getenv: c.getenv, Manager: m,
+		Hook: c.args[0], Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr, Getenv: c.getenv, Manager: m,
 	})
 	switch {
 	case errors.Is(err, hooks.ErrStopped):

@@ -105,8 +105,8 @@ type listedJSON struct {
 
 // note says on stderr why there is no result.
 func (c *call) note(s string) {
-	if !c.quiet && !c.json {
-		fmt.Fprintln(c.stderr, s)
+	if !c.json {
+		c.say("%s", s)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/manager"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/manager/report"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
@@ -55,6 +56,17 @@ type tokenFlag struct{ file string }
 
 func (t *tokenFlag) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&t.file, "token-file", "", "read the token from `file`, - for standard input; else it is $EVOSEAL_TOKEN")
+}
+
+// manager finds the project for a command that may need a token. The caller closes
+// it.
+func (t *tokenFlag) manager(ctx context.Context, c *call) (*manager.Manager, auth.Secret, error) {
+	token, err := t.read(c)
+	if err != nil {
+		return nil, token, err
+	}
+	m, err := c.manager(ctx)
+	return m, token, err
 }
 
 // read returns the token, none when there is none.

@@ -33,11 +33,7 @@ func (o *rollbackOptions) run(ctx context.Context, c *call) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	token, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, token, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -104,11 +104,7 @@ func (o *tokenRevokeOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 func (o *tokenRevokeOptions) run(ctx context.Context, c *call) error {
-	admin, err := o.token.read(c)
-	if err != nil {
-		return err
-	}
-	m, err := c.manager(ctx)
+	m, admin, err := o.token.manager(ctx, c)
 	if err != nil {
 		return err
 	}
