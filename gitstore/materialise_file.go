@@ -13,91 +13,131 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// write writes files of one directory.
-func (m *materialiser) write(w *matWorker, h *dirfd.Handle, path string, files []odb.TreeEntry, src source) {
+// write brings the files of one directory that are at those positions.
+func (m *materialiser) write(w *matWorker, t dirTask, positions []int) {
 	if m.list.Stopped() {
 		return
 	}
-	var bytes, copied int64
-	for _, e := range files {
-		st, fromLive, err := m.entry(w, h, joinPath(path, e.Name), e, src)
+	var bytes, copied, unchanged int64
+	for _, i := range positions {
+		how, size, err := m.entry(w, t, &t.out.items[i])
 		if err != nil {
-			m.list.Stop(fmt.Errorf("%q: %w", joinPath(path, e.Name), err))
+			m.list.Stop(fmt.Errorf("%q: %w", t.out.items[i].file.Name, err))
 			return
 		}
-		if fromLive {
+		switch how {
+		case fromLive:
 			copied++
+		case fromSink:
+			unchanged++
 		}
-		bytes += st.Size
-		w.index = append(w.index, indexEntry(joinPath(path, e.Name), e, st))
+		bytes += size
 	}
-	m.files.Add(int64(len(files)))
+	if unchanged < int64(len(positions)) {
+		t.out.touched.Store(true)
+	}
+	m.files.Add(int64(len(positions)))
 	m.bytes.Add(bytes)
 	m.copied.Add(copied)
+	m.unchanged.Add(unchanged)
 }
+
+// origin is where a file's bytes came from.
+type origin int
+
+const (
+	fromStore origin = iota
+	fromLive
+	fromSink
+)
 
 // indexEntry is the entry by which git, and we, tell later whether the file
 // changed. The format keeps 32 bits of most numbers.
-func indexEntry(path string, e odb.TreeEntry, st dirfd.Stat) gitindex.Entry {
+func indexEntry(path string, mode uint32, id ID, st dirfd.Stat) gitindex.Entry {
 	const second = 1_000_000_000
 	return gitindex.Entry{
-		Name: path, ID: e.ID, Mode: e.Mode,
+		Name: path, ID: id, Mode: mode,
 		CTimeSec: uint32(st.Ctime / second), CTimeNsec: uint32(st.Ctime % second),
 		MTimeSec: uint32(st.Mtime / second), MTimeNsec: uint32(st.Mtime % second),
 		Dev: uint32(st.Dev), Ino: uint32(st.Ino), UID: st.UID, GID: st.GID, Size: uint32(st.Size),
 	}
 }
 
-func (m *materialiser) entry(w *matWorker, h *dirfd.Handle, path string, e odb.TreeEntry, src source) (dirfd.Stat, bool, error) {
-	if e.Mode == scan.ModeSymlink {
-		st, err := m.symlink(h, e)
-		return st, false, err
+// entry brings one file or symbolic link, whose item says which, and completes the
+// item.
+func (m *materialiser) entry(w *matWorker, t dirTask, it *slotItem) (how origin, size int64, err error) {
+	want := it.file
+	if t.was != nil {
+		if was, ok := t.was.find(it.name, false); ok {
+			file, size := m.kept(w, t.h, was, want)
+			if file != nil {
+				it.file = file
+				return fromSink, size, nil
+			}
+			if err := m.remove(t.h, it.name); err != nil {
+				return how, 0, err
+			}
+		}
 	}
-	return m.file(w, h, path, e, src)
+	var st dirfd.Stat
+	if want.Mode == scan.ModeSymlink {
+		st, err = m.symlink(t.h, it.name, want.ID)
+	} else {
+		st, how, err = m.file(w, t, it)
+	}
+	entry := indexEntry(want.Name, want.Mode, want.ID, st)
+	it.file = &entry
+	return how, st.Size, err
 }
 
-func (m *materialiser) symlink(h *dirfd.Handle, e odb.TreeEntry) (dirfd.Stat, error) {
-	dest, err := m.s.linkDest(e.ID)
+func (m *materialiser) symlink(h *dirfd.Handle, name string, id ID) (dirfd.Stat, error) {
+	dest, err := m.s.linkDest(id)
 	if err != nil {
 		return dirfd.Stat{}, err
 	}
-	if err := unix.Symlinkat(string(dest), h.FD, e.Name); err != nil {
-		return dirfd.Stat{}, &fs.PathError{Op: "symlink", Path: e.Name, Err: err}
+	if err := unix.Symlinkat(string(dest), h.FD, name); err != nil {
+		return dirfd.Stat{}, &fs.PathError{Op: "symlink", Path: name, Err: err}
 	}
-	return dirfd.Lstat(h.FD, e.Name)
+	return dirfd.Lstat(h.FD, name)
 }
 
-func (m *materialiser) file(w *matWorker, h *dirfd.Handle, path string, e odb.TreeEntry, src source) (st dirfd.Stat, copied bool, err error) {
-	perm := m.perm(path, e.Mode)
-	fd, err := dirfd.Create(h.FD, e.Name, uint32(perm))
+func (m *materialiser) file(w *matWorker, t dirTask, it *slotItem) (st dirfd.Stat, how origin, err error) {
+	perm := m.perm(it.file.Name, it.file.Mode)
+	fd, err := dirfd.Create(t.h.FD, it.name, uint32(perm))
 	if err != nil {
-		return st, false, &fs.PathError{Op: "create", Path: e.Name, Err: err}
+		return st, how, &fs.PathError{Op: "create", Path: it.name, Err: err}
 	}
 	defer func() {
 		// A full disk may be told only here.
 		if closeErr := unix.Close(fd); err == nil && closeErr != nil && closeErr != unix.EINTR {
-			err = &fs.PathError{Op: "close", Path: e.Name, Err: closeErr}
+			err = &fs.PathError{Op: "close", Path: it.name, Err: closeErr}
 		}
 	}()
-	copied, err = m.copyLive(w, fd, e, src)
-	if err == nil && !copied {
-		var typ odb.Type
-		if typ, _, err = m.s.db.Stream(e.ID, m.writer(fd)); err == nil && typ != odb.Blob {
-			err = &odb.TypeError{ID: e.ID, Got: typ, Want: odb.Blob}
-		}
-	}
-	if err != nil {
-		return st, false, err
+	if how, err = m.fill(w, fd, t, it); err != nil {
+		return st, how, err
 	}
 	if st, err = dirfd.Fstat(fd); err != nil {
-		return st, false, err
+		return st, how, err
 	}
 	if Perm(st.Perm()) != perm {
 		if err = unix.Fchmod(fd, uint32(perm)); err == nil {
 			st, err = dirfd.Fstat(fd)
 		}
 	}
-	return st, copied, err
+	return st, how, err
+}
+
+// fill writes a new file's bytes.
+func (m *materialiser) fill(w *matWorker, fd int, t dirTask, it *slotItem) (origin, error) {
+	copied, err := m.copyLive(w, fd, it, t.live)
+	if copied || err != nil {
+		return fromLive, err
+	}
+	typ, _, err := m.s.db.Stream(it.file.ID, m.writer(fd))
+	if err == nil && typ != odb.Blob {
+		err = &odb.TypeError{ID: it.file.ID, Got: typ, Want: odb.Blob}
+	}
+	return fromStore, err
 }
 
 // writer writes to a file until the work is called off, also in the middle of a
@@ -117,32 +157,51 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // copyLive fills fd from the live project's file of that name, if the stat
 // cache says that it is the same. The bytes are hashed as they pass; should they
-// be others, the file is emptied again and the answer is no.
-func (m *materialiser) copyLive(w *matWorker, fd int, e odb.TreeEntry, src source) (bool, error) {
-	if src.dir == nil {
+// be others, fd stays empty and the answer is no.
+func (m *materialiser) copyLive(w *matWorker, fd int, it *slotItem, live source) (bool, error) {
+	if live.dir == nil {
 		return false, nil
 	}
-	was, ok := src.cache.Find(e.Name)
-	if !ok || odb.ID(was.ID) != e.ID || was.Mode == scan.ModeSymlink {
+	was, ok := live.cache.Find(it.name)
+	want := ID(it.file.ID)
+	if !ok || ID(was.ID) != want || was.Mode == scan.ModeSymlink {
 		return false, nil
 	}
-	in, err := dirfd.OpenFile(src.dir.FD, e.Name)
+	in, err := dirfd.OpenFile(live.dir.FD, it.name)
 	if err != nil {
 		return false, nil
 	}
 	defer unix.Close(in)
-	st, err := dirfd.Fstat(in)
-	if err != nil || st.Kind() != unix.S_IFREG || st.Size != was.Size {
+	if was.Size <= int64(len(w.buf)) {
+		return m.copySmall(w, fd, in, was.Size, want)
+	}
+	return m.copyBig(w, fd, in, was.Size, want)
+}
+
+// copySmall writes only what was found right.
+func (m *materialiser) copySmall(w *matWorker, fd, in int, size int64, want ID) (bool, error) {
+	n, err := dirfd.ReadFull(in, w.buf[:size])
+	if err != nil || int64(n) != size {
 		return false, nil
 	}
-	w.hash.Start(odb.Blob, st.Size)
+	w.hash.Start(odb.Blob, size)
+	w.hash.Write(w.buf[:n])
+	if id, err := w.hash.Sum(); err != nil || id != want {
+		return false, nil
+	}
+	_, err = m.writer(fd).Write(w.buf[:n])
+	return err == nil, err
+}
+
+// copyBig takes back what turns out to be wrong.
+func (m *materialiser) copyBig(w *matWorker, fd, in int, size int64, want ID) (bool, error) {
+	w.hash.Start(odb.Blob, size)
 	from := &dirfd.Reader{FD: in}
-	n, err := io.CopyBuffer(io.MultiWriter(m.writer(fd), w.hash), io.LimitReader(from, st.Size+1), w.buf)
+	n, err := io.CopyBuffer(io.MultiWriter(m.writer(fd), w.hash), io.LimitReader(from, size), w.buf)
 	if err != nil && from.Err == nil {
 		return false, err
 	}
-	id, sumErr := w.hash.Sum()
-	if err == nil && n == st.Size && sumErr == nil && id == e.ID {
+	if id, sumErr := w.hash.Sum(); err == nil && n == size && sumErr == nil && id == want {
 		return true, nil
 	}
 	if _, err := unix.Seek(fd, 0, io.SeekStart); err != nil {

@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +26,9 @@ type Slot struct {
 	Time time.Time `json:"time"`
 	// Paths are those that were asked for; empty for a whole checkpoint.
 	Paths []string `json:"paths,omitempty"`
+	// Before is the checkpoint that lay in its place until then, null for none, or for
+	// a part of one.
+	Before ID `json:"before,omitzero"`
 	// Dev, Ino and Born tell the directory from any other, also when it has no
 	// .git file.
 	Dev  uint64 `json:"dev"`
@@ -47,10 +49,25 @@ const (
 
 func (s *Store) slotDir(id string) string { return filepath.Join(s.dir, "worktrees", id) }
 
-// LinkSlot makes dir, which Materialise has filled and which is about to be at
-// path, a linked worktree of the store. gitFile leaves the .git file in it.
-func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialised, gitFile bool) (*Slot, error) {
-	slot := &Slot{Version: c.Version, Commit: c.Commit, Path: path, Time: s.now(), Paths: m.paths}
+// SlotRequest says what a directory is to be a slot of.
+type SlotRequest struct {
+	// Path is where the directory is about to be.
+	Path       string
+	Checkpoint Checkpoint
+	// Written is what Materialise did to the directory.
+	Written *Materialised
+	// Before is as in [Slot].
+	Before ID
+	// GitFile leaves the .git file in the directory.
+	GitFile bool
+}
+
+// LinkSlot makes dir, which Materialise has filled, a linked worktree of the store.
+func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
+	slot := &Slot{
+		Version: req.Checkpoint.Version, Commit: req.Checkpoint.Commit, Path: req.Path, Time: s.now(),
+		Paths: req.Written.paths, Before: req.Before,
+	}
 	var err error
 	if slot.Dev, slot.Ino, slot.Born, err = dirIdentity(dir); err != nil {
 		return nil, err
@@ -60,12 +77,7 @@ func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialise
 	if err := os.MkdirAll(admin, 0o755); err != nil {
 		return nil, err
 	}
-	var index bytes.Buffer
-	entries, err := s.withUnwritten(c, m)
-	if err != nil {
-		return nil, err
-	}
-	if err := gitindex.Encode(&index, entries); err != nil {
+	if err := s.writeSlotIndex(slot, req); err != nil {
 		return nil, err
 	}
 	files := []struct {
@@ -73,10 +85,9 @@ func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialise
 		content []byte
 	}{
 		{"commondir", []byte("../..\n")},
-		{"HEAD", []byte(c.Commit.String() + "\n")},
-		{"gitdir", []byte(filepath.Join(path, ".git") + "\n")},
+		{"HEAD", []byte(slot.Commit.String() + "\n")},
+		{"gitdir", []byte(filepath.Join(slot.Path, ".git") + "\n")},
 		{"locked", []byte("a rollback target of git evoseal-rollback\n")},
-		{"index", index.Bytes()},
 	}
 	for _, f := range files {
 		if err := os.WriteFile(filepath.Join(admin, f.name), f.content, 0o644); err != nil {
@@ -86,10 +97,22 @@ func (s *Store) LinkSlot(dir *os.File, path string, c Checkpoint, m *Materialise
 	if err := s.saveSlot(slot); err != nil {
 		return nil, err
 	}
-	if gitFile {
-		return slot, s.writeGitFile(dir, path, admin)
+	if req.GitFile {
+		return slot, s.writeGitFile(dir, slot.Path, admin)
 	}
 	return slot, nil
+}
+
+func (s *Store) writeSlotIndex(slot *Slot, req SlotRequest) error {
+	entries, err := s.withUnwritten(req.Checkpoint, req.Written)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(s.slotDir(slot.id), "index"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(gitindex.Encode(f, entries), f.Close())
 }
 
 // withUnwritten adds what was not asked for to the index, as Git keeps files

@@ -21,7 +21,7 @@ func (w *world) target(s *Store, c Checkpoint, path string, gitFile bool) *os.Fi
 	w.Cleanup(func() { dir.Close() })
 	m, err := s.Materialise(context.Background(), MaterialiseRequest{Checkpoint: c, Sink: plainSink{dir}})
 	w.must(err)
-	_, err = s.LinkSlot(dir, path, c, m, gitFile)
+	_, err = s.LinkSlot(dir, SlotRequest{Path: path, Checkpoint: c, Written: m, GitFile: gitFile})
 	w.must(err)
 	return dir
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -43,75 +41,42 @@ const (
 // full reads all of them. A slot that is Damaged, or has lost its index, differs as
 // a whole, which is told of the path ".".
 func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bool) ([]Difference, error) {
-	entries, err := s.slotIndex(slot)
+	tree, err := s.readSlot(slot)
 	if err != nil {
 		s.log.Warn("nothing tells what was written into the target", "target", slot.Path, "error", err)
 		return []Difference{{Path: ".", Kind: Unknown}}, nil
 	}
-	c := &slotCheck{top: newCheckedDir("."), full: full, list: worklist.New[*checkWorker](ctx)}
-	c.dirs = map[string]*checkedDir{".": c.top}
-	for i := range entries {
-		if !entries[i].SkipWorktree {
-			d := c.dirOf(path.Dir(entries[i].Name))
-			d.files = append(d.files, &entries[i])
-		}
-	}
+	return s.checkSlot(ctx, dir, &slotCheck{top: tree.top, full: full})
+}
+
+// CheckWritten compares a directory with what Materialise has just written into it,
+// or taken away. What was in it already and stayed was looked at then.
+func (s *Store) CheckWritten(ctx context.Context, dir *os.File, m *Materialised) ([]Difference, error) {
+	return s.checkSlot(ctx, dir, &slotCheck{top: m.root, touched: true})
+}
+
+func (s *Store) checkSlot(ctx context.Context, dir *os.File, c *slotCheck) ([]Difference, error) {
 	// A handle of its own, since reading the names moves its position.
 	fd, err := dirfd.OpenDir(int(dir.Fd()), ".")
 	if err != nil {
 		return nil, err
 	}
-	c.push(dirfd.New(fd), c.top)
-	err = c.list.Run(s.opts.Workers, func() *checkWorker { return &checkWorker{odb.NewHasher(), make([]byte, 128<<10)} })
+	top := dirfd.New(fd)
+	c.list = worklist.New[*matWorker](ctx)
+	c.list.Push(func(w *matWorker) { c.dir(w, top, c.top) })
+	err = c.list.Run(s.opts.Workers, newMatWorker)
 	slices.SortFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return c.found, err
 }
 
-// slotIndex reads what was written into a slot.
-func (s *Store) slotIndex(slot *Slot) ([]gitindex.Entry, error) {
-	if slot.Damaged {
-		return nil, malformed("the store has lost what it knew of the directory")
-	}
-	data, err := os.ReadFile(filepath.Join(s.slotDir(slot.id), "index"))
-	if err != nil {
-		return nil, err
-	}
-	return gitindex.Decode(data)
-}
-
 type slotCheck struct {
-	top  *checkedDir
-	dirs map[string]*checkedDir
-	full bool
-	list *worklist.List[*checkWorker]
+	top *slotDir
+	// full reads everything, touched looks only into directories that were.
+	full, touched bool
+	list          *worklist.List[*matWorker]
 
 	mu    sync.Mutex
 	found []Difference
-}
-
-type checkedDir struct {
-	name  string
-	files []*gitindex.Entry
-	subs  map[string]*checkedDir
-}
-
-func newCheckedDir(name string) *checkedDir {
-	return &checkedDir{name: name, subs: make(map[string]*checkedDir)}
-}
-
-type checkWorker struct {
-	hash *odb.Hasher
-	buf  []byte
-}
-
-func (c *slotCheck) dirOf(name string) *checkedDir {
-	if d := c.dirs[name]; d != nil {
-		return d
-	}
-	d := newCheckedDir(name)
-	c.dirs[name] = d
-	c.dirOf(path.Dir(name)).subs[path.Base(name)] = d
-	return d
 }
 
 func (c *slotCheck) add(path string, kind DifferenceKind) {
@@ -120,81 +85,97 @@ func (c *slotCheck) add(path string, kind DifferenceKind) {
 	c.found = append(c.found, Difference{path, kind})
 }
 
-// push makes a task of a directory, and takes over its handle.
-func (c *slotCheck) push(h *dirfd.Handle, d *checkedDir) {
-	c.list.Push(func(w *checkWorker) {
-		defer h.Release()
-		if c.list.Stopped() {
-			return
+// dir checks a directory, and takes over its handle.
+func (c *slotCheck) dir(w *matWorker, h *dirfd.Handle, d *slotDir) {
+	defer h.Release()
+	if c.list.Stopped() {
+		return
+	}
+	here := !c.touched || d.touched.Load()
+	for _, it := range d.items {
+		switch {
+		case it.sub != nil:
+			if !c.touched || it.sub.touchedBelow || it.sub.touched.Load() {
+				c.descend(h, it)
+			}
+		case here:
+			if err := c.file(w, h, it); err != nil {
+				c.list.Stop(err)
+				return
+			}
 		}
-		if err := c.check(w, h, d); err != nil {
-			c.list.Stop(err)
-			return
-		}
-		for base, sub := range d.subs {
-			c.descend(h, base, sub)
-		}
-	})
+	}
+	if !here {
+		return
+	}
+	if err := c.foreign(h, d); err != nil {
+		c.list.Stop(err)
+	}
 }
 
 // descend opens a sub-directory only when its turn comes, which bounds the
 // handles that are open at once.
-func (c *slotCheck) descend(parent *dirfd.Handle, base string, sub *checkedDir) {
+func (c *slotCheck) descend(parent *dirfd.Handle, it slotItem) {
 	parent.Hold()
-	c.list.Push(func(*checkWorker) {
+	c.list.Push(func(w *matWorker) {
 		defer parent.Release()
 		if c.list.Stopped() {
 			return
 		}
-		h, err := parent.Open(base)
+		h, err := parent.Open(it.name)
 		if err != nil {
-			c.missing(sub)
+			c.missing(it.sub)
 			return
 		}
-		c.push(h, sub)
+		c.dir(w, h, it.sub)
 	})
 }
 
 // missing reports all files below a directory that isn't there.
-func (c *slotCheck) missing(d *checkedDir) {
-	for _, e := range d.files {
-		c.add(e.Name, Missing)
-	}
-	for _, sub := range d.subs {
-		c.missing(sub)
+func (c *slotCheck) missing(d *slotDir) {
+	for _, it := range d.items {
+		if it.sub != nil {
+			c.missing(it.sub)
+		} else {
+			c.add(it.file.Name, Missing)
+		}
 	}
 }
 
-func (c *slotCheck) check(w *checkWorker, h *dirfd.Handle, d *checkedDir) error {
-	expected := make(map[string]bool, len(d.files))
-	for _, e := range d.files {
-		base := path.Base(e.Name)
-		expected[base] = true
-		st, err := dirfd.Lstat(h.FD, base)
-		switch {
-		case errors.Is(err, unix.ENOENT):
-			c.add(e.Name, Missing)
-		case err != nil:
-			return err
-		case !c.full && sameStat(e, st):
-		case !w.sameContent(h.FD, base, e, st):
-			c.add(e.Name, Edited)
-		}
-	}
-	names, err := dirfd.Names(h.FD)
-	if err != nil {
+func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it slotItem) error {
+	st, err := dirfd.Lstat(h.FD, it.name)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		c.add(it.file.Name, Missing)
+	case err != nil:
 		return err
-	}
-	for _, n := range names {
-		if expected[n] || d.subs[n] != nil || d == c.top && n == ".git" {
-			continue
-		}
-		if st, err := dirfd.Lstat(h.FD, n); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, n) {
-			continue
-		}
-		c.add(strings.TrimPrefix(d.name+"/"+n, "./"), Foreign)
+	case !c.full && sameStat(it.file, st):
+	case !sameKind(it.file, st),
+		!sameContent(w.hash, w.buf, h.FD, it, st):
+		c.add(it.file.Name, Edited)
 	}
 	return nil
+}
+
+// foreign reports what nobody wrote.
+func (c *slotCheck) foreign(h *dirfd.Handle, d *slotDir) error {
+	var names []string
+	err := dirfd.EachName(h.FD, func(name []byte) {
+		_, file := d.find(string(name), false)
+		if file {
+			return
+		}
+		if _, dir := d.find(string(name), true); !dir && (d != c.top || string(name) != ".git") {
+			names = append(names, string(name))
+		}
+	})
+	for _, name := range names {
+		if st, err := dirfd.Lstat(h.FD, name); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, name) {
+			continue
+		}
+		c.add(joinPath(d.path, name), Foreign)
+	}
+	return err
 }
 
 // onlyDirs says that nothing but directories is below: what a checkpoint's empty
@@ -221,7 +202,7 @@ func onlyDirs(parent *dirfd.Handle, name string) bool {
 // can tell. A file written in the very moment the index was is looked at again
 // by whoever asks for a full check.
 func sameStat(e *gitindex.Entry, st dirfd.Stat) bool {
-	now := indexEntry(e.Name, odb.TreeEntry{Mode: e.Mode, ID: e.ID}, st)
+	now := indexEntry(e.Name, e.Mode, e.ID, st)
 	return now.MTimeSec == e.MTimeSec && now.MTimeNsec == e.MTimeNsec && now.CTimeSec == e.CTimeSec &&
 		now.CTimeNsec == e.CTimeNsec && now.Ino == e.Ino && now.Size == e.Size && sameKind(e, st)
 }
@@ -236,28 +217,26 @@ func sameKind(e *gitindex.Entry, st dirfd.Stat) bool {
 	return st.Kind() == unix.S_IFREG && st.Mode&0o100 == 0
 }
 
-func (w *checkWorker) sameContent(dir int, name string, e *gitindex.Entry, st dirfd.Stat) bool {
-	if !sameKind(e, st) {
-		return false
-	}
-	if e.Mode == scan.ModeSymlink {
-		n, err := unix.Readlinkat(dir, name, w.buf)
+// sameContent says that a file or symbolic link has the bytes that its item names.
+func sameContent(hash *odb.Hasher, buf []byte, dir int, it slotItem, st dirfd.Stat) bool {
+	if it.file.Mode == scan.ModeSymlink {
+		n, err := unix.Readlinkat(dir, it.name, buf)
 		if err != nil {
 			return false
 		}
-		id, err := odb.Hash(odb.Blob, w.buf[:n])
-		return err == nil && id == e.ID
+		id, err := odb.Hash(odb.Blob, buf[:n])
+		return err == nil && id == it.file.ID
 	}
-	fd, err := dirfd.OpenFile(dir, name)
+	fd, err := dirfd.OpenFile(dir, it.name)
 	if err != nil {
 		return false
 	}
 	defer unix.Close(fd)
-	w.hash.Start(odb.Blob, st.Size)
-	n, err := io.CopyBuffer(w.hash, &dirfd.Reader{FD: fd}, w.buf)
+	hash.Start(odb.Blob, st.Size)
+	n, err := io.CopyBuffer(hash, &dirfd.Reader{FD: fd}, buf)
 	if err != nil || n != st.Size {
 		return false
 	}
-	id, err := w.hash.Sum()
-	return err == nil && id == e.ID
+	id, err := hash.Sum()
+	return err == nil && id == it.file.ID
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,10 @@ func (p plainSink) CheckName(name string) error {
 		return errors.New("bad name")
 	}
 	return nil
+}
+
+func (p plainSink) Remove(dir *os.File, name string) error {
+	return os.RemoveAll(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), name))
 }
 
 // materialise writes a checkpoint into a new directory.

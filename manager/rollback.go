@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -186,10 +185,23 @@ func (r *rollback) bring(ctx context.Context, plan *Plan, target *safety.Target)
 	if plan.same && !r.how.rehearse && r.inPlace(ctx, target) {
 		return nil
 	}
-	if err := r.fill(ctx, target); err != nil || r.how.rehearse {
+	done, err := r.fill(ctx, target)
+	if err != nil || r.how.rehearse {
 		return err
 	}
-	return r.verify(ctx, target)
+	if r.req.VerifyFull {
+		return r.verify(ctx, target)
+	}
+	dir, err := target.Open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	differences, err := r.s.CheckWritten(ctx, dir, done)
+	if err != nil {
+		return err
+	}
+	return r.rec.verified(differences)
 }
 
 // take keeps what was decided.
@@ -243,42 +255,6 @@ func (r *rollback) inPlace(ctx context.Context, target *safety.Target) bool {
 	return true
 }
 
-// fill writes the checkpoint beside the target and puts it in its place.
-func (r *rollback) fill(ctx context.Context, target *safety.Target) error {
-	pending, err := target.Pending()
-	if err != nil {
-		return err
-	}
-	defer pending.Cleanup()
-	done, err := r.s.Materialise(ctx, gitstore.MaterialiseRequest{
-		Checkpoint: r.out.Checkpoint, Sink: pending, Paths: r.req.Paths, Progress: r.req.Progress,
-	})
-	if err != nil {
-		return err
-	}
-	r.rec.Files, r.rec.Bytes = done.Files, done.Bytes
-	r.out.Copied, r.out.Inflated = done.Copied, done.Inflated
-	if r.how.rehearse {
-		return nil
-	}
-	slot, err := r.s.LinkSlot(pending.Dir(), target.Path(), r.out.Checkpoint, done, r.policy.GitFile)
-	if err != nil {
-		return err
-	}
-	err = pending.Commit(safety.CommitOptions{
-		KeepPrevious: r.policy.KeepPrevious, Mode: fs.FileMode(done.RootPerm),
-	})
-	if errors.Is(err, safety.ErrLeftovers) {
-		r.m.log.Warn("the rollback is done, but what it replaced could not be put away", "error", err)
-		err = nil
-	}
-	if err != nil {
-		return errors.Join(err, r.s.DropSlot(slot))
-	}
-	r.out.HasPrevious, _ = target.HasPrevious()
-	return r.s.MendSlots(slotPaths(target)...)
-}
-
 // verify compares the target with what was written.
 func (r *rollback) verify(ctx context.Context, target *safety.Target) error {
 	dir, err := target.Open()
@@ -301,6 +277,10 @@ func (m *Manager) verifySlot(ctx context.Context, s *gitstore.Store, dir *os.Fil
 	if err != nil {
 		return err
 	}
+	return rec.verified(differences)
+}
+
+func (rec *Record) verified(differences []gitstore.Difference) error {
 	if len(differences) > 0 {
 		d := differences[0]
 		return fmt.Errorf("%w: %d path(s) differ, such as %q (%s)", ErrNotVerified, len(differences), d.Path, d.Kind)

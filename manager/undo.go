@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -74,7 +75,11 @@ func (m *Manager) undo(ctx context.Context, s *gitstore.Store, path string, rec 
 		return on, err
 	}
 	rec.FromVersion = versionIn(s, target)
-	if err := target.SwapPrevious(); err != nil {
+	err = target.SwapPrevious()
+	if errors.Is(err, safety.ErrNoPrevious) {
+		err = m.bringBefore(ctx, s, target, rec, err)
+	}
+	if err != nil {
 		return on, err
 	}
 	out.HasPrevious, _ = target.HasPrevious()
@@ -100,16 +105,53 @@ func (m *Manager) undo(ctx context.Context, s *gitstore.Store, path string, rec 
 	return slot.Commit, nil
 }
 
-// versionIn is the version that a target holds, empty for what isn't ours.
-func versionIn(s *gitstore.Store, target *safety.Target) string {
+// bringBefore writes what the target held before anew, where the tree itself is
+// gone, as after a rollback that was killed while it brought that tree up to date.
+// Without such a checkpoint the error is none.
+func (m *Manager) bringBefore(ctx context.Context, s *gitstore.Store, target *safety.Target, rec *Record, none error) error {
+	slot := slotIn(s, target)
+	if slot == nil || slot.Before.IsZero() {
+		return none
+	}
+	c, err := s.Resolve(ctx, slot.Before.String())
+	if err != nil {
+		return none
+	}
+	rules, err := m.standingRules(s)
+	if err != nil {
+		return err
+	}
+	r := &rollback{m: m, s: s, rec: rec, policy: rules.Policy, out: RollbackResult{Checkpoint: c}}
+	_, err = r.fill(ctx, target)
+	return err
+}
+
+// slotIn is what a target holds, nil for what isn't ours.
+func slotIn(s *gitstore.Store, target *safety.Target) *gitstore.Slot {
 	dir, err := target.Open()
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer dir.Close()
 	slot, err := s.SlotOf(dir)
-	if err != nil || slot == nil {
-		return ""
+	if err != nil {
+		return nil
 	}
-	return slot.Version
+	return slot
+}
+
+// versionIn is the version that a target holds, empty for what isn't ours.
+func versionIn(s *gitstore.Store, target *safety.Target) string {
+	if slot := slotIn(s, target); slot != nil {
+		return slot.Version
+	}
+	return ""
+}
+
+// wholeIn is the checkpoint that a target holds all of, null for anything else.
+func wholeIn(s *gitstore.Store, target *safety.Target) gitstore.ID {
+	if slot := slotIn(s, target); slot != nil && len(slot.Paths) == 0 {
+		return slot.Commit
+	}
+	return gitstore.ID{}
 }

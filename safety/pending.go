@@ -63,6 +63,43 @@ func (t *Target) Pending() (*Pending, error) {
 	return p, nil
 }
 
+// PendingPrevious makes the tree that the target replaced last the staging
+// directory, with all that it holds: whoever knows what that is can bring it up to
+// date instead of writing everything. From now on there is no previous tree, until
+// Commit makes the target one. Without one the error matches [ErrNoPrevious].
+func (t *Target) PendingPrevious() (*Pending, error) {
+	if err := t.verify(); err != nil {
+		return nil, err
+	}
+	if err := t.refuseForeign(t.base + previousSuffix); err != nil {
+		return nil, err
+	}
+	previous, err := t.OpenPrevious()
+	if err != nil {
+		return nil, err
+	}
+	defer previous.Close()
+	e, err := lookAtHandle(previous)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pending{target: t, name: t.neighbour(pendingKind)}
+	if err := t.move(t.base+previousSuffix, p.name); err != nil {
+		return nil, err
+	}
+	err = p.claim()
+	if err == nil && p.id != e.id {
+		err = changed(errors.New(p.Path()))
+	}
+	if err != nil {
+		if p.dir != nil {
+			p.dir.Close()
+		}
+		return nil, errors.Join(err, t.move(p.name, t.base+previousSuffix))
+	}
+	return p, nil
+}
+
 // claim opens the directory that was just made, closes it to others, and locks it.
 func (p *Pending) claim() error {
 	dir, err := openDirAt(p.target.parent, p.name)
@@ -132,6 +169,22 @@ func (p *Pending) Root() (*os.Root, error) {
 // CheckName refuses a name that no entry below the staging directory may have;
 // see [CheckEntry].
 func (p *Pending) CheckName(name string) error { return CheckEntry(name) }
+
+// Remove removes what bears that name in a directory below the staging one, with
+// all that it holds. Nothing of that name is no error.
+func (p *Pending) Remove(dir *os.File, name string) error {
+	e, err := lookAt(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !e.isDir() {
+		return unlinkAt(dir, name, 0)
+	}
+	return removeTree(dir, name, e.id)
+}
 
 // Cleanup removes the staging directory, read-only directories in it included.
 // It does nothing after a Commit that took effect, or when called again.

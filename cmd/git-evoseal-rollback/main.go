@@ -32,6 +32,7 @@ func main() {
 }
 
 func mainCode() int {
+	collectFrom(heapFloor)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal asks for an orderly end. Giving the signals back to the

@@ -3,10 +3,14 @@
 package dirfd
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
 	"io"
 	"os"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,6 +76,31 @@ func OpenDir(dir int, name string) (fd int, err error) {
 		return err
 	})
 	return fd, err
+}
+
+// OpenInside opens the sub-directory of that name, unless something is mounted there:
+// what is mounted in a directory is not part of it.
+func (h *Handle) OpenInside(name string) (*Handle, error) {
+	fd, err := openInside(h.FD, name)
+	if err != nil {
+		return nil, err
+	}
+	return New(fd), nil
+}
+
+// openSameDevice is as near to that as a system without a call for it gets.
+func openSameDevice(dir int, name string) (int, error) {
+	fd, err := OpenDir(dir, name)
+	if err != nil {
+		return -1, err
+	}
+	above, err := Fstat(dir)
+	below, err2 := Fstat(fd)
+	if err == nil && err2 == nil && above.Dev == below.Dev {
+		return fd, nil
+	}
+	unix.Close(fd)
+	return -1, cmp.Or(err, err2, error(unix.EXDEV))
 }
 
 // OpenFile opens a file for reading. It doesn't wait for a writer should the
@@ -185,9 +214,15 @@ func (w Writer) Write(b []byte) (int, error) {
 // Names reads all names of a directory, but for "." and "..". It moves the
 // descriptor's position, and so reads them once.
 func Names(fd int) ([]string, error) {
+	var names []string
+	err := EachName(fd, func(name []byte) { names = append(names, string(name)) })
+	return names, err
+}
+
+// EachName is Names for a caller that keeps none: a name is good until f returns.
+func EachName(fd int, f func(name []byte)) error {
 	buf := direntBuffers.Get().(*[]byte)
 	defer direntBuffers.Put(buf)
-	var names []string
 	for {
 		var n int
 		err := Retry(func() (err error) {
@@ -195,13 +230,43 @@ func Names(fd int) ([]string, error) {
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n <= 0 {
-			return names, nil
+			return nil
 		}
-		_, _, names = unix.ParseDirent((*buf)[:n], -1, names)
+		if err := eachName((*buf)[:n], f); err != nil {
+			return err
+		}
 	}
+}
+
+// eachName goes through records of struct dirent, whose fields both systems have
+// in places of their own.
+func eachName(records []byte, f func(name []byte)) error {
+	const (
+		length = unsafe.Offsetof(unix.Dirent{}.Reclen)
+		name   = unsafe.Offsetof(unix.Dirent{}.Name)
+	)
+	for len(records) > 0 {
+		if len(records) < int(name) {
+			return unix.EIO
+		}
+		size := int(binary.NativeEndian.Uint16(records[length:]))
+		if size <= int(name) || size > len(records) {
+			return unix.EIO
+		}
+		inode, text := binary.NativeEndian.Uint64(records), records[name:size]
+		records = records[size:]
+		if end := bytes.IndexByte(text, 0); end >= 0 {
+			text = text[:end]
+		}
+		// An inode of zero stands for an entry that was removed.
+		if inode != 0 && string(text) != "." && string(text) != ".." {
+			f(text)
+		}
+	}
+	return nil
 }
 
 var direntBuffers = sync.Pool{New: func() any {

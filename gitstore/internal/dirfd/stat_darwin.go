@@ -10,3 +10,5 @@ func fromSystem(st *unix.Stat_t) Stat {
 		Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(),
 	}
 }
+
+func openInside(dir int, name string) (int, error) { return openSameDevice(dir, name) }

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	hashers   = sync.Pool{New: func() any { return NewHasher() }}
+	verifiers = sync.Pool{New: func() any { return NewVerifier() }}
 	inflaters = sync.Pool{New: func() any { return newInflater() }}
 )
 

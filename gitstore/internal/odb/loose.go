@@ -73,8 +73,8 @@ func (db *DB) copyLoose(id ID, w io.Writer) (Type, int64, error) {
 	corrupt := func(err error) (Type, int64, error) {
 		return 0, 0, &CorruptError{ID: id, File: db.loosePath(id), Err: err}
 	}
-	h := hashers.Get().(*Hasher)
-	defer hashers.Put(h)
+	h := verifiers.Get().(*Hasher)
+	defer verifiers.Put(h)
 	h.Start(typ, size)
 	sink := &teeWriter{h: h, w: w}
 	n, err := io.Copy(sink, io.LimitReader(r, size+1))

@@ -241,8 +241,8 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	if err != nil {
 		return corrupt(err)
 	}
-	h := hashers.Get().(*Hasher)
-	defer hashers.Put(h)
+	h := verifiers.Get().(*Hasher)
+	defer verifiers.Put(h)
 	typ := e.kind
 	switch e.kind {
 	case ofsDelta, refDelta:

@@ -8,12 +8,15 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // List is the tasks to do. S is the state that each goroutine keeps from task
 // to task, such as its buffers.
 type List[S any] struct {
 	ctx context.Context
+	// stopped is asked once a file.
+	stopped atomic.Bool
 
 	mu     sync.Mutex
 	wake   *sync.Cond
@@ -40,12 +43,18 @@ func (l *List[S]) Push(task func(S)) {
 // Run does all tasks on so many goroutines (zero is one a processor), each with
 // a state of its own, and returns what Stop was given first.
 func (l *List[S]) Run(workers int, state func() S) error {
+	if err := l.ctx.Err(); err != nil {
+		l.Stop(err)
+	}
+	defer context.AfterFunc(l.ctx, func() { l.Stop(l.ctx.Err()) })()
 	var wg sync.WaitGroup
 	for range cmp.Or(workers, runtime.GOMAXPROCS(0)) {
 		s := state()
 		wg.Go(func() { l.work(s) })
 	}
 	wg.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return l.err
 }
 
@@ -80,14 +89,8 @@ func (l *List[S]) Stop(err error) {
 	if l.err == nil {
 		l.err = err
 	}
+	l.stopped.Store(true)
 }
 
 // Stopped says whether the work is called off, by Stop or by the context.
-func (l *List[S]) Stopped() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.err = l.ctx.Err()
-	}
-	return l.err != nil
-}
+func (l *List[S]) Stopped() bool { return l.stopped.Load() }

@@ -1,0 +1,259 @@
+package gitstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"golang.org/x/sys/unix"
+)
+
+// dirTask is a directory to fill.
+type dirTask struct {
+	h    *dirfd.Handle
+	live source
+	// was is what an older rollback wrote into the directory, nil for a new one.
+	was *slotDir
+	// out names the tree that is wanted and gets its items.
+	out *slotDir
+}
+
+// hold takes handles for a task of its own on the same directory.
+func (t dirTask) hold() dirTask {
+	t.h.Hold()
+	if t.live.dir != nil {
+		t.live.dir.Hold()
+	}
+	return t
+}
+
+func (t dirTask) release() {
+	t.h.Release()
+	t.live.dir.Release()
+}
+
+// fileBatch is how many files of one directory make a task.
+const fileBatch = 128
+
+// dir fills a directory from a tree, and takes over the task's handles.
+func (m *materialiser) dir(w *matWorker, t dirTask) {
+	defer t.release()
+	if m.list.Stopped() {
+		return
+	}
+	if err := m.want(t); err != nil {
+		m.list.Stop(err)
+		return
+	}
+	if t.was == nil {
+		t.out.touched.Store(true)
+	} else if err := m.clear(t); err != nil {
+		m.list.Stop(fmt.Errorf("%q: %w", t.out.path, err))
+		return
+	}
+	var files []int
+	for i, it := range slices.Backward(t.out.items) {
+		if it.sub != nil {
+			m.pushDir(t, it)
+		} else {
+			files = append(files, i)
+		}
+	}
+	slices.Reverse(files)
+	for len(files) > fileBatch {
+		part := files[len(files)-fileBatch:]
+		files = files[:len(files)-fileBatch]
+		held := t.hold()
+		m.list.Push(func(w *matWorker) {
+			defer held.release()
+			m.write(w, held, part)
+		})
+	}
+	m.write(w, t, files)
+}
+
+// want lists what the directory is to hold. Where it holds that already, by the hash
+// of its entries, no tree need be read.
+func (m *materialiser) want(t dirTask) error {
+	if t.was != nil && t.was.tree == t.out.tree {
+		t.out.items = slices.Clone(t.was.items)
+		for i, it := range t.out.items {
+			if it.sub != nil {
+				t.out.items[i].sub = &slotDir{path: it.sub.path, tree: it.sub.tree}
+			}
+		}
+		return nil
+	}
+	list, err := m.s.readForm(t.out.tree, t.out.path)
+	if err != nil {
+		return fmt.Errorf("directory %q: %w", t.out.path, err)
+	}
+	t.out.items = make([]slotItem, 0, len(list))
+	files := make([]gitindex.Entry, len(list))
+	for i, e := range list {
+		if err := m.sink.CheckName(e.Name); err != nil {
+			return &FormError{Object: t.out.tree, Path: t.out.path, Err: err}
+		}
+		path := joinPath(t.out.path, e.Name)
+		if !m.filter.wants(path, e.Mode == scan.ModeDir) {
+			continue
+		}
+		it := slotItem{name: e.Name}
+		if e.Mode == scan.ModeDir {
+			it.sub = &slotDir{path: path, tree: e.ID}
+		} else {
+			files[i] = gitindex.Entry{Name: path, Mode: e.Mode, ID: e.ID}
+			it.file = &files[i]
+		}
+		t.out.items = append(t.out.items, it)
+	}
+	return nil
+}
+
+// pushDir makes a task of a sub-directory.
+func (m *materialiser) pushDir(t dirTask, it slotItem) {
+	parent := t.h.Hold()
+	next := dirTask{out: it.sub}
+	if t.live.dir != nil {
+		if was, ok := t.live.cache.Find(it.name); ok && was.Mode == scan.ModeDir {
+			next.live = source{t.live.dir.Hold(), t.live.cache.Sub(was)}
+		}
+	}
+	if t.was != nil {
+		was, _ := t.was.find(it.name, true)
+		next.was = was.sub
+	}
+	m.list.Push(func(w *matWorker) {
+		defer parent.Release()
+		if live := next.live.dir; live != nil {
+			next.live.dir, _ = live.Open(it.name)
+			live.Release()
+		}
+		if err := m.openDir(&next, parent, it); err != nil {
+			m.list.Stop(err)
+			next.live.dir.Release()
+			return
+		}
+		m.dir(w, next)
+	})
+}
+
+// openDir opens a directory that was there before, or makes it.
+func (m *materialiser) openDir(t *dirTask, parent *dirfd.Handle, it slotItem) (err error) {
+	if t.was != nil {
+		if t.h, err = m.reopen(parent, it.name, it.sub.path); t.h != nil || err != nil {
+			return err
+		}
+		t.was = nil
+	}
+	t.h, err = m.mkdir(parent, it.name, it.sub.path)
+	return err
+}
+
+// mkdir makes a directory that must not be there yet.
+func (m *materialiser) mkdir(parent *dirfd.Handle, name, path string) (*dirfd.Handle, error) {
+	if err := unix.Mkdirat(parent.FD, name, 0o700); err != nil {
+		return nil, &fs.PathError{Op: "mkdir", Path: path, Err: err}
+	}
+	h, err := parent.Open(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	m.setPerm(h.Hold(), path)
+	return h, nil
+}
+
+// setPerm gives a directory its bits: at once if its owner may still fill it
+// then, else at the end. It takes over the handle.
+func (m *materialiser) setPerm(h *dirfd.Handle, path string) {
+	perm := m.perm(path, scan.ModeDir)
+	if perm&0o700 != 0o700 {
+		m.mu.Lock()
+		m.perms = append(m.perms, latePerm{h, perm})
+		m.mu.Unlock()
+		return
+	}
+	defer h.Release()
+	if err := unix.Fchmod(h.FD, uint32(perm)); err != nil {
+		m.list.Stop(&fs.PathError{Op: "chmod", Path: path, Err: err})
+	}
+}
+
+// perm is what the entry's bits are to be.
+func (m *materialiser) perm(path string, mode uint32) Perm {
+	perm, ok := Perm(0), false
+	if len(m.modes) > 0 {
+		perm, ok = m.modes[path]
+	}
+	if !ok {
+		perm = m.base.of(mode)
+	}
+	if mode != scan.ModeDir {
+		perm &= 0o1777
+	}
+	return perm
+}
+
+func (m *materialiser) applyPerms() error {
+	for _, p := range m.perms {
+		if err := unix.Fchmod(p.dir.FD, uint32(p.perm)); err != nil {
+			return &fs.PathError{Op: "chmod", Path: "directory", Err: err}
+		}
+	}
+	return nil
+}
+
+func (m *materialiser) releasePerms() {
+	for _, p := range m.perms {
+		p.dir.Release()
+	}
+	m.perms = nil
+}
+
+// emptyDirs makes the directories that no tree could hold, and those on the way.
+func (m *materialiser) emptyDirs(note ID, paths []Path) error {
+	for _, p := range paths {
+		if !m.filter.wants(string(p), true) {
+			continue
+		}
+		err := m.emptyDir(string(p))
+		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+			err = &FormError{Object: note, Path: string(p), Err: errNotEmptyDir}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *materialiser) emptyDir(path string) error {
+	h, err := dirfd.Dup(m.sink.Dir())
+	if err != nil {
+		return err
+	}
+	at := ""
+	for name := range strings.SplitSeq(path, "/") {
+		if err := m.sink.CheckName(name); err != nil {
+			h.Release()
+			return &FormError{Path: path, Err: err}
+		}
+		at = joinPath(at, name)
+		next, err := m.mkdir(h, name, at)
+		if errors.Is(err, fs.ErrExist) {
+			next, err = h.Open(name)
+		}
+		h.Release()
+		if err != nil {
+			return err
+		}
+		h = next
+	}
+	h.Release()
+	return nil
+}

@@ -1,0 +1,145 @@
+package gitstore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"golang.org/x/sys/unix"
+)
+
+// Filled is what an older rollback wrote into a directory, as [Store.ReadSlot]
+// found it.
+type Filled struct{ tree *slotTree }
+
+// ReadSlot reads what was written into a slot, for [Store.Materialise] to bring its
+// directory up to date. The error says why that can't be done, as when the slot
+// holds only a part of a checkpoint.
+func (s *Store) ReadSlot(slot *Slot) (*Filled, error) {
+	if len(slot.Paths) > 0 {
+		return nil, malformed("the directory holds only a part of a checkpoint")
+	}
+	tree, err := s.readSlot(slot)
+	if err != nil {
+		return nil, err
+	}
+	return &Filled{tree}, nil
+}
+
+// clear removes from a directory what is neither wanted there nor, perhaps, still
+// good.
+func (m *materialiser) clear(t dirTask) error {
+	var stale []string
+	err := dirfd.EachName(t.h.FD, func(name []byte) {
+		for _, dir := range []bool{false, true} {
+			if _, ok := t.was.find(string(name), dir); ok {
+				if _, ok := t.out.find(string(name), dir); ok {
+					return
+				}
+			}
+		}
+		stale = append(stale, string(name))
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range stale {
+		if err := m.remove(t.h, name); err != nil {
+			return err
+		}
+	}
+	if len(stale) > 0 {
+		t.out.touched.Store(true)
+	}
+	return nil
+}
+
+// remove takes away whatever bears the name; nothing is fine, too.
+func (m *materialiser) remove(h *dirfd.Handle, name string) error {
+	err := dirfd.Retry(func() error { return unix.Unlinkat(h.FD, name, 0) })
+	if err == nil || err == unix.ENOENT {
+		return nil
+	}
+	fd, err := unix.FcntlInt(uintptr(h.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	dir := os.NewFile(uintptr(fd), "directory")
+	defer dir.Close()
+	return m.sink.Remove(dir, name)
+}
+
+// reopen opens a directory that was there before, so that it can be changed.
+// Something else of that name gives way; the handle is nil then.
+func (m *materialiser) reopen(parent *dirfd.Handle, name, path string) (*dirfd.Handle, error) {
+	h, err := parent.OpenInside(name)
+	if err == unix.EXDEV {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err != nil {
+		return nil, m.remove(parent, name)
+	}
+	st, err := dirfd.Fstat(h.FD)
+	if err == nil && st.Mode&0o700 != 0o700 {
+		err = unix.Fchmod(h.FD, 0o700)
+		st.Mode = 0o700
+	}
+	if err != nil {
+		h.Release()
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	if Perm(st.Perm()) != m.perm(path, scan.ModeDir) {
+		m.setPerm(h.Hold(), path)
+	}
+	return h, nil
+}
+
+// kept returns the index's entry of a file that the sink still has, and its size;
+// nil when that isn't, or may not be, the one that is wanted.
+func (m *materialiser) kept(w *matWorker, h *dirfd.Handle, was slotItem, want *gitindex.Entry) (*gitindex.Entry, int64) {
+	if was.file.ID != want.ID || was.file.Mode != want.Mode {
+		return nil, 0
+	}
+	st, err := dirfd.Lstat(h.FD, was.name)
+	if err != nil || !sameKind(was.file, st) {
+		return nil, 0
+	}
+	same := sameStat(was.file, st)
+	racy := max(st.Mtime, st.Ctime) >= m.written.UnixNano()
+	if (racy || !same) && !sameContent(w.hash, w.buf, h.FD, was, st) {
+		return nil, 0
+	}
+	if want.Mode != scan.ModeSymlink {
+		if perm := m.perm(want.Name, want.Mode); Perm(st.Perm()) != perm {
+			if st, err = chmodFile(h.FD, was.name, perm); err != nil {
+				return nil, 0
+			}
+			same = false
+		}
+	}
+	if same {
+		return was.file, st.Size
+	}
+	entry := indexEntry(want.Name, want.Mode, want.ID, st)
+	return &entry, st.Size
+}
+
+// chmodFile changes the bits of a file, and of nothing that a link leads to.
+func chmodFile(dir int, name string, perm Perm) (dirfd.Stat, error) {
+	fd, err := dirfd.OpenFile(dir, name)
+	if err != nil {
+		return dirfd.Stat{}, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchmod(fd, uint32(perm)); err != nil {
+		return dirfd.Stat{}, err
+	}
+	st, err := dirfd.Fstat(fd)
+	if err == nil && st.Kind() != unix.S_IFREG {
+		err = errors.New("not a file any more")
+	}
+	return st, err
+}
