@@ -10,6 +10,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 )
 
 // ChangeKind says what happened to a path.
@@ -66,13 +67,16 @@ func (s *Store) Diff(ctx context.Context, req DiffRequest) (*Diff, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The live tree keeps names of the cache.
+	cache := s.openCache()
+	defer cache.Close()
 	var newMeta Meta
 	var root node
 	if req.New != nil {
 		root.id = req.New.Tree
 		newMeta, err = s.Meta(*req.New)
 	} else {
-		root, newMeta, err = s.liveTree(ctx)
+		root, newMeta, err = s.liveTree(ctx, cache)
 	}
 	if err != nil {
 		return nil, err
@@ -94,9 +98,7 @@ func (s *Store) Diff(ctx context.Context, req DiffRequest) (*Diff, error) {
 }
 
 // liveTree names the live project's files without storing anything.
-func (s *Store) liveTree(ctx context.Context) (node, Meta, error) {
-	cache := s.openCache()
-	defer cache.Close()
+func (s *Store) liveTree(ctx context.Context, cache *statcache.Cache) (node, Meta, error) {
 	tree, err := s.scanProject(ctx, scan.Options{
 		Cache:   cache,
 		Stored:  func(ID) bool { return true },
@@ -161,7 +163,7 @@ func (d *differ) list(n node) ([]nodeEntry, error) {
 	case n.dir != nil:
 		for _, e := range n.dir.Entries {
 			if e.Mode != 0 && !e.ID.IsZero() {
-				out = append(out, nodeEntry{e.Name, e.Mode, node{e.ID, e.Sub}})
+				out = append(out, nodeEntry{strings.Clone(e.Name), e.Mode, node{e.ID, e.Sub}})
 			}
 		}
 	case !n.id.IsZero():

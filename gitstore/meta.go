@@ -135,7 +135,7 @@ func newMeta(p *Project, t *scan.Tree) Meta {
 		Schema: metaSchema, Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Files: t.Files, Bytes: t.Bytes, Base: baseModes(t), Partial: len(t.Failed) > 0,
 	}
-	t.Walk(func(path string, d *scan.Dir, e *scan.Entry) {
+	t.Walk(func(in, d *scan.Dir, e *scan.Entry) {
 		perm, base := uint32(0), Perm(0)
 		switch {
 		case e == nil:
@@ -146,10 +146,10 @@ func newMeta(p *Project, t *scan.Tree) Meta {
 			perm, base = e.Perm, m.Base.of(e.Mode)
 		}
 		if Perm(perm) != base {
-			m.Modes = append(m.Modes, Mode{Path: Path(path), Perm: Perm(perm), Dir: d != nil})
+			m.Modes = append(m.Modes, Mode{Path: pathOf(in, e), Perm: Perm(perm), Dir: d != nil})
 		}
 		if d != nil && e != nil && !d.Failed && isEmpty(d) {
-			m.EmptyDirs = append(m.EmptyDirs, Path(path))
+			m.EmptyDirs = append(m.EmptyDirs, pathOf(in, e))
 		}
 	})
 	for _, n := range t.Nested {
@@ -164,6 +164,14 @@ func newMeta(p *Project, t *scan.Tree) Meta {
 		m.Skipped = append(m.Skipped, Skipped{Path: Path(f.Path), Reason: reason(f.Err), Unread: true})
 	}
 	return m
+}
+
+// pathOf is the path of an entry, empty for the top, which is in no directory.
+func pathOf(in *scan.Dir, e *scan.Entry) Path {
+	if in == nil {
+		return ""
+	}
+	return Path(in.PathOf(e))
 }
 
 // isEmpty says that nothing keeps the directory in the tree, and no directory
@@ -205,23 +213,28 @@ const plainBits = 0o777
 // baseModes finds the most common permission bits of each kind. The special ones
 // are always told path by path.
 func baseModes(t *scan.Tree) BaseModes {
-	file, exec, dir := map[uint32]int{}, map[uint32]int{}, map[uint32]int{}
-	t.Walk(func(_ string, d *scan.Dir, e *scan.Entry) {
+	file, exec, dir := make(tally), make(tally), make(tally)
+	t.Walk(func(_, d *scan.Dir, e *scan.Entry) {
 		switch {
 		case d != nil:
-			dir[d.Perm&plainBits]++
+			dir.add(d.Perm)
 		case e.Mode == scan.ModeExec:
-			exec[e.Perm&plainBits]++
+			exec.add(e.Perm)
 		case e.Mode == scan.ModeFile:
-			file[e.Perm&plainBits]++
+			file.add(e.Perm)
 		}
 	})
 	return BaseModes{File: most(file, 0o644), Exec: most(exec, 0o755), Dir: most(dir, 0o755)}
 }
 
+// tally counts permission bits.
+type tally map[uint32]int
+
+func (t tally) add(perm uint32) { t[perm&plainBits]++ }
+
 // most returns the most frequent bits; of equals the smaller, so that the same
 // tree always makes the same note.
-func most(counts map[uint32]int, none Perm) Perm {
+func most(counts tally, none Perm) Perm {
 	if len(counts) == 0 {
 		return none
 	}

@@ -87,7 +87,10 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 	}
 	defer r.pack.Abort()
 	defer r.pack.Release()
-	if err := r.scan(ctx); err != nil {
+	// The tree keeps names of the cache until its successor is written.
+	old := s.openCache()
+	defer old.Close()
+	if err := r.scan(ctx, old); err != nil {
 		return Recorded{}, err
 	}
 	if err := r.writeMeta(); err != nil {
@@ -98,7 +101,10 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 	} else if err := r.finish(ctx); err != nil {
 		return Recorded{}, err
 	}
-	if err := r.tree.WriteCache(cache); err != nil {
+	if r.tree.Kept() && r.vouched {
+		return r.out, nil
+	}
+	if err := r.tree.WriteCache(cache, r.pack.Homes()); err != nil {
 		s.log.Warn("the stat cache can't be written; the next checkpoint is slower", "error", err)
 	}
 	return r.out, nil
@@ -126,6 +132,8 @@ type recording struct {
 	tree     *scan.Tree
 	content  content
 	meta     ID
+	// vouched says that all packs are there that hold what the stat cache names.
+	vouched bool
 	// generated says that the version was made up, and another will do.
 	generated bool
 	// notesHead is the meta notebook as it was, notesNext as it is to be.
@@ -212,7 +220,7 @@ func (s *Store) tagNames() (map[string]ID, error) {
 }
 
 // scan reads the project into the pack.
-func (r *recording) scan(ctx context.Context) error {
+func (r *recording) scan(ctx context.Context, cache *statcache.Cache) error {
 	counters := &scan.Progress{}
 	done := report(r.req.Progress, func() Progress {
 		p := Progress{Files: counters.Files.Load(), Bytes: counters.Bytes.Load()}
@@ -222,11 +230,13 @@ func (r *recording) scan(ctx context.Context) error {
 		return p
 	})
 	defer done()
-	cache := r.s.openCache()
-	defer cache.Close()
+	stored := r.pack.Has
+	if r.vouched = r.s.db.HasPacks(cache.Packs()); r.vouched {
+		stored = func(ID) bool { return true }
+	}
 	tree, err := r.s.scanProject(ctx, scan.Options{
 		Cache:    cache,
-		Stored:   r.pack.Has,
+		Stored:   stored,
 		NewLane:  func() scan.Lane { return r.pack.NewLane() },
 		Progress: counters,
 	}, r.req.IncludeIgnored)
@@ -237,7 +247,7 @@ func (r *recording) scan(ctx context.Context) error {
 		return &PartialError{Paths: tree.Failed}
 	}
 	r.tree, r.lane = tree, r.pack.NewLane()
-	if err := tree.Build(r.lane, r.pack.Has); err != nil {
+	if err := tree.Build(r.lane, stored); err != nil {
 		return err
 	}
 	p := r.s.project

@@ -133,6 +133,49 @@ func (db *DB) HasPacked(id ID) bool {
 	return ok
 }
 
+// maxSums bounds the list of packs that somebody keeps: of more, looking each object
+// up is as quick.
+const maxSums = 1 << 10
+
+// packSums are the checksums of all packs by which they are called; none when one is
+// called otherwise.
+func (db *DB) packSums() [][20]byte {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if len(db.packs) > maxSums {
+		return nil
+	}
+	var out [][20]byte
+	for _, p := range db.packs {
+		if p.gone.Load() {
+			continue
+		}
+		sum, err := ParseID(strings.TrimPrefix(p.name, "pack-"))
+		if err != nil {
+			return nil
+		}
+		out = append(out, sum)
+	}
+	return out
+}
+
+// HasPacks says whether all of those packs are there; an empty list is of no use, and
+// the answer is no. It doesn't look for packs that came since the last Refresh.
+func (db *DB) HasPacks(sums [][20]byte) bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	have := make(map[string]bool, len(db.packs))
+	for _, p := range db.packs {
+		have[p.name] = !p.gone.Load()
+	}
+	for _, sum := range sums {
+		if !have["pack-"+ID(sum).String()] {
+			return false
+		}
+	}
+	return len(sums) > 0
+}
+
 func (db *DB) locate(id ID) (Location, bool) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/klauspost/compress/zlib"
@@ -27,6 +28,9 @@ type PackWriter struct {
 	loose map[ID]struct{}
 	// again packs what is stored already, too.
 	again bool
+	// elsewhere says that something was found stored, and in no pack of this
+	// directory.
+	elsewhere atomic.Bool
 	// keep marks the pack from before it is published until Release.
 	keep *keep
 
@@ -72,15 +76,26 @@ func (db *DB) NewPack() (*PackWriter, error) {
 }
 
 func (w *PackWriter) stored(id ID) bool {
-	if _, ok := w.loose[id]; ok || w.db.HasPacked(id) {
+	if w.db.HasPacked(id) {
 		return true
 	}
+	_, found := w.loose[id]
 	for _, alt := range w.db.alternates {
-		if alt.Has(id) {
-			return true
-		}
+		found = found || alt.Has(id)
 	}
-	return false
+	if found {
+		w.elsewhere.Store(true)
+	}
+	return found
+}
+
+// Homes are the checksums of packs that hold, after Finish, all that the writer was
+// given or asked about and has; none when some of it lies elsewhere.
+func (w *PackWriter) Homes() [][sha1.Size]byte {
+	if w.elsewhere.Load() {
+		return nil
+	}
+	return w.db.packSums()
 }
 
 // claim says whether the caller is the first to bring this object.

@@ -3,6 +3,7 @@ package scan
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
@@ -33,15 +34,13 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 	if w.list.Stopped() {
 		return
 	}
-	names, err := dirfd.Names(h.FD)
-	if err != nil {
+	if err := r.names.read(h.FD); err != nil {
 		d.Failed = true
 		w.fail(state.path, err)
 		return
 	}
-	slices.Sort(names)
-	w.enter(h, d, &state, names)
-	unread := w.entries(h, d, state, names)
+	w.enter(h, d, &state, &r.names)
+	unread := w.entries(h, d, state, &r.names)
 	w.descend(h, d, state)
 	for len(unread) > batch {
 		part := unread[len(unread)-batch:]
@@ -57,10 +56,11 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 
 // entries looks at all names and returns the positions of the files that must be
 // read.
-func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names []string) (unread []int) {
-	d.Entries = make([]Entry, 0, len(names))
+func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names *nameList) (unread []int) {
+	d.Entries = make([]Entry, 0, names.len())
 	var files, bytes int64
-	for _, name := range names {
+	for i := range names.len() {
+		name := names.at(i)
 		if name == ".git" || name == ".evoseal" {
 			continue
 		}
@@ -86,14 +86,14 @@ func (w *walker) entries(h *dirfd.Handle, d *Dir, state dirState, names []string
 
 // enter takes in what the directory itself changes: its own .gitignore, and the
 // rules of a repository of its own.
-func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names []string) {
-	if _, nested := slices.BinarySearch(names, ".git"); nested {
+func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names *nameList) {
+	if names.has(".git") {
 		w.nested(state, d.parent == nil)
 	}
 	if state.scope == nil || state.onlyTracked {
 		return
 	}
-	if _, has := slices.BinarySearch(names, ".gitignore"); has {
+	if names.has(".gitignore") {
 		// git follows no symbolic link here either. A file that can't be read
 		// has no rules, and is itself about to be reported as unreadable.
 		if data, err := readSmall(h.FD, ".gitignore"); err == nil {
@@ -130,16 +130,15 @@ func (w *walker) isGitlink(state dirState) bool {
 	return err == nil && tracked.IsGitlink(state.inScope)
 }
 
-// entry looks at one name. The second result says that the cache vouches for
-// its content, the third that it is to be recorded.
+// entry looks at one name, which is good for the call only. The second result says
+// that the cache vouches for its content, the third that it is to be recorded.
 func (w *walker) entry(h *dirfd.Handle, d *Dir, state dirState, name string) (e Entry, clean, ok bool) {
 	st, err := dirfd.Lstat(h.FD, name)
-	if errors.Is(err, unix.ENOENT) {
+	if err == unix.ENOENT {
 		return Entry{}, false, false
 	}
-	path := join(state.path, name)
 	if err != nil {
-		w.fail(path, err)
+		w.fail(join(state.path, name), err)
 		return Entry{}, false, false
 	}
 	mode := gitMode(st)
@@ -151,18 +150,24 @@ func (w *walker) entry(h *dirfd.Handle, d *Dir, state dirState, name string) (e 
 	}
 	if mode == 0 {
 		w.mu.Lock()
-		w.tree.Special = append(w.tree.Special, Failure{path, ErrSpecial})
+		w.tree.Special = append(w.tree.Special, Failure{join(state.path, name), ErrSpecial})
 		w.mu.Unlock()
 		return Entry{}, false, false
 	}
-	if w.opts.CheckName != nil {
-		if err := w.opts.CheckName(name); err != nil {
-			w.fail(path, err)
-			return Entry{}, false, false
+	was, found := d.cached.Find(name)
+	if found {
+		// The cache's own text: it was checked when it was recorded.
+		name = was.Name
+	} else {
+		name = strings.Clone(name)
+		if w.opts.CheckName != nil {
+			if err := w.opts.CheckName(name); err != nil {
+				w.fail(join(state.path, name), err)
+				return Entry{}, false, false
+			}
 		}
 	}
 	e = Entry{Name: name, Mode: mode, Perm: st.Perm(), Stat: known(st)}
-	was, found := d.cached.Find(name)
 	if mode == ModeDir {
 		e.Sub = &Dir{Name: name, Perm: e.Perm, parent: d}
 		if found {
@@ -265,6 +270,7 @@ func (w *walker) read(r *reader, h *dirfd.Handle, d *Dir, path string, positions
 	}
 	w.mu.Lock()
 	d.same += r.same
+	d.read = d.read || len(positions) > 0
 	w.mu.Unlock()
 	r.same = 0
 	w.opts.Progress.Files.Add(files)

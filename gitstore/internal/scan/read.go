@@ -47,6 +47,7 @@ type reader struct {
 	lane Lane
 	// stopped says that the walk is called off, also in the middle of a big file.
 	stopped func() bool
+	names   nameList
 	buf     []byte
 	same    int
 }

@@ -58,8 +58,12 @@ type Dir struct {
 
 	parent *Dir
 	cached statcache.Dir
-	// same counts the entries that are as the cache has them.
+	// same counts the entries that are as the cache has them, read says that any
+	// of them had to be read to know it.
 	same int
+	read bool
+	// kept says that the directory, with all below it, is what the cache tells.
+	kept bool
 	// Failed says that the directory could not be listed: it is not empty but
 	// unknown.
 	Failed bool
@@ -86,9 +90,10 @@ func (d *Dir) Path() string {
 	return join(d.parent.Path(), d.Name)
 }
 
+// join makes a path of its own: a name may be text of the cache.
 func join(dir, name string) string {
 	if dir == "" {
-		return name
+		return strings.Clone(name)
 	}
 	return dir + "/" + name
 }
@@ -112,8 +117,7 @@ func (t *Tree) Build(lane Lane, stored func(odb.ID) bool) error {
 }
 
 func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
-	same := d.same
-	var list []Entry
+	same, recorded, kept := d.same, 0, !d.read
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if e.Sub != nil {
@@ -121,22 +125,30 @@ func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
 			if err != nil {
 				return odb.ID{}, err
 			}
-			if was, ok := d.cached.Find(e.Name); ok && was.Mode == ModeDir && odb.ID(was.ID) == id {
+			if e.Sub.cached.Known() && odb.ID(e.Sub.cached.Tree()) == id {
 				same++
 			}
+			kept = kept && e.Sub.kept
 			e.ID = id
 		}
 		if e.Mode != 0 && !e.ID.IsZero() {
-			list = append(list, *e)
+			recorded++
 		}
 	}
-	if len(list) == 0 {
+	if same == len(d.Entries) && same == d.cached.Len() && d.cached.Known() && !d.Failed {
+		if tree := odb.ID(d.cached.Tree()); recorded > 0 == !tree.IsZero() && (recorded == 0 || stored(tree)) {
+			d.ID, d.kept = tree, kept
+			return tree, nil
+		}
+	}
+	if recorded == 0 {
 		return odb.ID{}, nil
 	}
-	if tree := odb.ID(d.cached.Tree()); same == len(d.Entries) && same == d.cached.Len() && len(list) == same &&
-		!tree.IsZero() && stored(tree) {
-		d.ID = tree
-		return tree, nil
+	list := make([]Entry, 0, recorded)
+	for _, e := range d.Entries {
+		if e.Mode != 0 && !e.ID.IsZero() {
+			list = append(list, e)
+		}
 	}
 	id, _, err := lane.Add(odb.Tree, encodeTree(list))
 	d.ID = id
@@ -176,14 +188,21 @@ func nameEnd(name string, n int, mode uint32) int {
 	return -1
 }
 
-// WriteCache stores what was read as the next stat cache.
-func (t *Tree) WriteCache(w *statcache.Writer) error {
-	return w.Commit(t.Root.cache(w))
+// Kept says that the stat cache still tells all of it.
+func (t *Tree) Kept() bool { return t.Root.kept }
+
+// WriteCache stores what was read as the next stat cache, with the packs that hold
+// it. The cache that the walk was given must still be open.
+func (t *Tree) WriteCache(w *statcache.Writer, packs [][20]byte) error {
+	return w.Commit(t.Root.cache(w), packs)
 }
 
-func (d *Dir) cache(w *statcache.Writer) uint64 {
+func (d *Dir) cache(w *statcache.Writer) statcache.Place {
+	if d.kept {
+		return w.Keep(d.cached)
+	}
 	entries := make([]statcache.Entry, 0, len(d.Entries))
-	var children []uint64
+	var children []statcache.Place
 	for _, e := range d.Entries {
 		if e.Mode == 0 {
 			continue
@@ -197,24 +216,25 @@ func (d *Dir) cache(w *statcache.Writer) uint64 {
 }
 
 // Walk calls f for every directory and entry, parents first, in the order of
-// names. The path has slashes; the entry of the top is nil.
-func (t *Tree) Walk(f func(path string, dir *Dir, e *Entry)) {
-	t.Root.walk("", f)
+// names. The entry is nil for the top; dir is the directory that the entry is, or
+// nil, and in the one that holds it.
+func (t *Tree) Walk(f func(in, dir *Dir, e *Entry)) {
+	f(nil, t.Root, nil)
+	t.Root.walk(f)
 }
 
-func (d *Dir) walk(path string, f func(string, *Dir, *Entry)) {
-	if d.parent == nil {
-		f("", d, nil)
-	}
+func (d *Dir) walk(f func(in, dir *Dir, e *Entry)) {
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if e.Mode == 0 {
 			continue
 		}
-		p := join(path, e.Name)
-		f(p, e.Sub, e)
+		f(d, e.Sub, e)
 		if e.Sub != nil {
-			e.Sub.walk(p, f)
+			e.Sub.walk(f)
 		}
 	}
 }
+
+// PathOf is the path of one of the directory's entries.
+func (d *Dir) PathOf(e *Entry) string { return join(d.Path(), e.Name) }

@@ -7,11 +7,9 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"unsafe"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,13 +33,15 @@ type Entry struct {
 	// Racy entries must not be trusted.
 	Racy bool
 
+	// child is how far before the record of its parent that of a directory lies.
 	child uint64
 }
 
 const (
-	magic      = "EVSC0002"
-	headerSize = 8 + 8 + 8
-	dirHeader  = 4 + 4 + 4 + 20
+	magic      = "EVSC0003"
+	headerSize = 8 + 8 + 8 + 8 + 8
+	dirHeader  = 4 + 4 + 4 + 20 + 8
+	packSize   = 20
 	entrySize  = 4 + 2 + 2 + 4 + 8 + 8 + 8 + 8 + 20
 
 	flagRacy = 1 << 0
@@ -54,6 +54,8 @@ var table = crc32.MakeTable(crc32.Castagnoli)
 type Cache struct {
 	data []byte
 	root uint64
+	// packs is where the names of packs begin.
+	packs uint64
 }
 
 // Open maps the cache at path. A missing, truncated or foreign file is an empty
@@ -94,7 +96,34 @@ func (c *Cache) check() (err error) {
 		return errors.New("stat cache is truncated")
 	}
 	c.root = binary.LittleEndian.Uint64(c.data[16:])
+	c.packs = binary.LittleEndian.Uint64(c.data[24:])
+	if c.packs < headerSize || c.packs > uint64(len(c.data)) || (uint64(len(c.data))-c.packs)%packSize != 0 {
+		return errors.New("stat cache is malformed")
+	}
+	if uint64(headSum(c.data[:32], c.data[c.packs:])) != binary.LittleEndian.Uint64(c.data[32:]) {
+		return errors.New("stat cache has a damaged head")
+	}
 	return nil
+}
+
+// headSum covers what no directory's record does.
+func headSum(head, packs []byte) uint32 {
+	return crc32.Update(crc32.Checksum(head, table), table, packs)
+}
+
+// Packs are the checksums of packs that hold, together, every object that the cache
+// names. None of them says that nothing is known of that.
+func (c *Cache) Packs() [][packSize]byte {
+	if c == nil {
+		return nil
+	}
+	var out [][packSize]byte
+	var err error
+	defer faults(&err)()
+	for b := c.data[c.packs:]; len(b) > 0; b = b[packSize:] {
+		out = append(out, [packSize]byte(b))
+	}
+	return out
 }
 
 // faults turns an unreadable page of the mapping into an error.
@@ -121,7 +150,11 @@ func (c *Cache) Close() error {
 
 // Dir is a directory's record. The zero Dir is an empty one.
 type Dir struct {
-	c       *Cache
+	c *Cache
+	// at is where the record lies; below so many bytes before it are those of all
+	// directories below.
+	at, below uint64
+
 	tree    [20]byte
 	count   int
 	entries []byte
@@ -144,11 +177,11 @@ func (c *Cache) dir(at uint64) (d Dir) {
 		}
 	}()
 	defer faults(&err)()
-	size := uint64(len(c.data))
+	size := c.packs
 	if at < headerSize || at > size-min(size, dirHeader) {
 		return Dir{}
 	}
-	rec := c.data[at:]
+	rec := c.data[at:size]
 	count := uint64(binary.LittleEndian.Uint32(rec))
 	names := uint64(binary.LittleEndian.Uint32(rec[4:]))
 	length := dirHeader + count*entrySize + names
@@ -159,8 +192,12 @@ func (c *Cache) dir(at uint64) (d Dir) {
 	if crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]) != binary.LittleEndian.Uint32(rec[8:]) {
 		return Dir{}
 	}
+	below := binary.LittleEndian.Uint64(rec[32:])
+	if below > at-headerSize {
+		return Dir{}
+	}
 	return Dir{
-		c: c, tree: [20]byte(rec[12:32]), count: int(count),
+		c: c, at: at, below: below, tree: [20]byte(rec[12:32]), count: int(count),
 		entries: rec[dirHeader : dirHeader+count*entrySize],
 		names:   rec[dirHeader+count*entrySize:],
 	}
@@ -169,6 +206,9 @@ func (c *Cache) dir(at uint64) (d Dir) {
 // Len is the number of entries, Tree the name of the directory's tree when it
 // was recorded.
 func (d Dir) Len() int { return d.count }
+
+// Known says that the cache has a record of the directory.
+func (d Dir) Known() bool { return d.c != nil }
 
 // Tree is the tree that the directory made; null when unknown.
 func (d Dir) Tree() [20]byte { return d.tree }
@@ -223,105 +263,10 @@ func (d Dir) Find(name string) (Entry, bool) {
 
 // Sub returns the record of a sub-directory, given its entry.
 func (d Dir) Sub(e Entry) Dir {
-	if d.c == nil || e.Mode != modeDir {
+	if d.c == nil || e.Mode != modeDir || e.child > d.below {
 		return Dir{}
 	}
-	return d.c.dir(e.child)
+	return d.c.dir(d.at - e.child)
 }
 
 const modeDir = 0o40000
-
-// Writer builds a new cache from the leaves up: a directory is added after all
-// of its sub-directories. It is for one goroutine.
-type Writer struct {
-	path string
-	f    *durable.File
-	buf  []byte
-	now  int64
-}
-
-// Temp begins the name of a cache in the making, for [durable.Sweep].
-const Temp = "tmp_statcache_"
-
-// NewWriter opens the file that will become the cache at path. The moment it
-// was made, by the file system's own clock, is the mark against which racy
-// entries are told: make the Writer before the walk begins.
-func NewWriter(path string) (*Writer, error) {
-	f, err := durable.Create(filepath.Dir(path), Temp, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		f.Discard()
-		return nil, err
-	}
-	w := &Writer{path: path, f: f, now: fi.ModTime().UnixNano()}
-	w.buf = append(w.buf, magic...)
-	w.buf = append(w.buf, make([]byte, headerSize-len(magic))...)
-	return w, nil
-}
-
-// Racy says whether a file of these stat data might still change unnoticed.
-// Times without a fraction are taken for those of a file system that keeps
-// whole seconds only, or two.
-func (w *Writer) Racy(st Stat) bool {
-	const second = 1_000_000_000
-	if st.Mtime%second == 0 && st.Ctime%second == 0 {
-		return max(st.Mtime, st.Ctime) >= w.now-w.now%second-2*second
-	}
-	return max(st.Mtime, st.Ctime) >= w.now
-}
-
-// Add writes a directory's record and returns its place, for the child argument
-// of the entry that names it. Entries must be sorted by name; children holds the
-// places of those entries that are directories, in order.
-func (w *Writer) Add(tree [20]byte, entries []Entry, children []uint64) uint64 {
-	at := len(w.buf)
-	le := binary.LittleEndian
-	w.buf = le.AppendUint32(w.buf, uint32(len(entries)))
-	w.buf = append(w.buf, make([]byte, 8)...)
-	w.buf = append(w.buf, tree[:]...)
-	names := 0
-	for _, e := range entries {
-		flags := uint16(0)
-		size := uint64(e.Size)
-		if e.Mode == modeDir {
-			size, children = children[0], children[1:]
-		} else if e.Racy || w.Racy(e.Stat) {
-			flags |= flagRacy
-		}
-		w.buf = le.AppendUint32(w.buf, uint32(names))
-		w.buf = le.AppendUint16(w.buf, uint16(len(e.Name)))
-		w.buf = le.AppendUint16(w.buf, flags)
-		w.buf = le.AppendUint32(w.buf, e.Mode)
-		w.buf = le.AppendUint64(w.buf, size)
-		w.buf = le.AppendUint64(w.buf, uint64(e.Mtime))
-		w.buf = le.AppendUint64(w.buf, uint64(e.Ctime))
-		w.buf = le.AppendUint64(w.buf, e.Ino)
-		w.buf = append(w.buf, e.ID[:]...)
-		names += len(e.Name)
-	}
-	for _, e := range entries {
-		w.buf = append(w.buf, e.Name...)
-	}
-	rec := w.buf[at:]
-	le.PutUint32(rec[4:], uint32(names))
-	le.PutUint32(rec[8:], crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]))
-	return uint64(at)
-}
-
-// Commit makes the new cache the one that Open finds. It isn't synced: after a
-// power cut a damaged cache is noticed and costs a slower walk.
-func (w *Writer) Commit(root uint64) error {
-	le := binary.LittleEndian
-	le.PutUint64(w.buf[8:], uint64(len(w.buf)))
-	le.PutUint64(w.buf[16:], root)
-	if _, err := w.f.Write(w.buf); err != nil {
-		return err
-	}
-	return w.f.Rename(w.path)
-}
-
-// Discard gives the new cache up. It does nothing after Commit.
-func (w *Writer) Discard() { w.f.Discard() }

@@ -20,8 +20,8 @@ func build(t testing.TB, path string) {
 		{Name: "now", Mode: 0o100644, ID: [20]byte{6}, Stat: Stat{Mtime: w.now, Ctime: w.now}},
 		{Name: "sub", Mode: 0o40000, ID: [20]byte{2}},
 		{Name: "z", Mode: 0o120000, ID: [20]byte{8}, Stat: old},
-	}, []uint64{sub})
-	if err := w.Commit(root); err != nil {
+	}, []Place{sub})
+	if err := w.Commit(root, [][packSize]byte{{1}, {2}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,6 +56,58 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if root.Sub(a).Len() != 0 {
 		t.Error("a file has entries")
+	}
+}
+
+// TestKept copies what is unchanged from one cache to the next, again and again.
+func TestKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	old := Stat{Size: 3, Mtime: 1_000_000_001, Ctime: 1_000_000_002, Ino: 9}
+	file := func(name string, id byte) Entry {
+		return Entry{Name: name, Mode: 0o100644, ID: [20]byte{id}, Stat: old}
+	}
+	dir := func(name string) Entry { return Entry{Name: name, Mode: modeDir} }
+	w, err := NewWriter(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := w.Add([20]byte{1}, []Entry{file("deepest", 1)}, nil)
+	sub := w.Add([20]byte{2}, []Entry{dir("deep"), file("x", 2)}, []Place{deep})
+	other := w.Add([20]byte{3}, []Entry{file("y", 3)}, nil)
+	if err := w.Commit(w.Add([20]byte{4}, []Entry{dir("other"), dir("sub")}, []Place{other, sub}), nil); err != nil {
+		t.Fatal(err)
+	}
+	for generation := byte(0); generation < 4; generation++ {
+		c, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The names of the two go the other way round, so that records move.
+		first, _ := c.Root().Find("other")
+		second, _ := c.Root().Find("sub")
+		if w, err = NewWriter(path); err != nil {
+			t.Fatal(err)
+		}
+		a := w.Keep(c.Root().Sub(first))
+		changed := w.Add([20]byte{5}, []Entry{file("z", generation)}, nil)
+		b := w.Keep(c.Root().Sub(second))
+		root := w.Add([20]byte{6, generation}, []Entry{dir("changed"), dir("other"), dir("sub")}, []Place{changed, a, b})
+		if err := w.Commit(root, [][packSize]byte{{generation}}); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if c, err = Open(path); err != nil {
+			t.Fatal(err)
+		}
+		found := make(map[string]byte)
+		visit(c.Root(), 0, func(e Entry) { found[e.Name] = e.ID[0] })
+		if found["deepest"] != 1 || found["x"] != 2 || found["y"] != 3 || found["z"] != generation || len(found) != 8 {
+			t.Fatalf("generation %d: %v", generation, found)
+		}
+		if packs := c.Packs(); len(packs) != 1 || packs[0] != [packSize]byte{generation} {
+			t.Errorf("packs %v", packs)
+		}
+		c.Close()
 	}
 }
 
