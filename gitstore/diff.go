@@ -110,8 +110,7 @@ func (s *Store) liveTree(ctx context.Context, cache *statcache.Cache) (node, Met
 	if len(tree.Failed) > 0 {
 		return node{}, Meta{}, &PartialError{Paths: tree.Failed}
 	}
-	err = tree.Build(namer{odb.NewHasher()}, func(ID) bool { return true })
-	return node{id: tree.Root.ID, dir: tree.Root}, newMeta(s.project, tree), err
+	return node{id: tree.Root.ID, dir: tree.Root}, newMeta(s.project, tree), nil
 }
 
 // namer is a lane that computes names and keeps nothing.

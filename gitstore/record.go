@@ -247,9 +247,6 @@ func (r *recording) scan(ctx context.Context, cache *statcache.Cache) error {
 		return &PartialError{Paths: tree.Failed}
 	}
 	r.tree, r.lane = tree, r.pack.NewLane()
-	if err := tree.Build(r.lane, stored); err != nil {
-		return err
-	}
 	p := r.s.project
 	head := p.Head()
 	r.content = content{

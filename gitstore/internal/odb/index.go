@@ -145,8 +145,9 @@ type packed struct {
 	off int64
 }
 
-// encodeIndex sorts the entries and returns the index, version 2.
-func encodeIndex(entries []packed, packSum [20]byte) []byte {
+// encodeIndex sorts the entries and returns the index, version 2, but for the two
+// checksums at its end.
+func encodeIndex(entries []packed) []byte {
 	slices.SortFunc(entries, func(a, b packed) int { return bytes.Compare(a.id[:], b.id[:]) })
 	out := make([]byte, 0, indexHeader+indexFanout+len(entries)*28+indexTrailer)
 	out = append(out, indexMagic...)
@@ -177,7 +178,12 @@ func encodeIndex(entries []packed, packSum [20]byte) []byte {
 	for _, off := range large {
 		out = binary.BigEndian.AppendUint64(out, uint64(off))
 	}
-	out = append(out, packSum[:]...)
-	sum := sha1.Sum(out)
-	return append(out, sum[:]...)
+	return out
+}
+
+// sealIndex adds the pack's checksum and the index's own.
+func sealIndex(index []byte, packSum [20]byte) []byte {
+	index = append(index, packSum[:]...)
+	sum := sha1.Sum(index)
+	return append(index, sum[:]...)
 }

@@ -34,6 +34,7 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 	if w.list.Stopped() {
 		return
 	}
+	defer w.finish(r, d)
 	if err := r.names.read(h.FD); err != nil {
 		d.Failed = true
 		w.fail(state.path, err)
@@ -46,9 +47,11 @@ func (w *walker) dir(r *reader, h *dirfd.Handle, d *Dir, state dirState) {
 		part := unread[len(unread)-batch:]
 		unread = unread[:len(unread)-batch]
 		held := h.Hold()
+		d.pending.Add(1)
 		w.list.Push(func(r *reader) {
 			defer held.Release()
 			w.read(r, held, d, state.path, part)
+			w.finish(r, d)
 		})
 	}
 	w.read(r, h, d, state.path, unread)
@@ -170,6 +173,7 @@ func (w *walker) entry(h *dirfd.Handle, d *Dir, state dirState, name string) (e 
 	e = Entry{Name: name, Mode: mode, Perm: st.Perm(), Stat: known(st)}
 	if mode == ModeDir {
 		e.Sub = &Dir{Name: name, Perm: e.Perm, parent: d}
+		e.Sub.pending.Store(1)
 		if found {
 			e.Sub.cached = d.cached.Sub(was)
 		}
@@ -224,11 +228,13 @@ func (w *walker) descend(h *dirfd.Handle, d *Dir, state dirState) {
 			next.rules = state.rules.Enter(sub.Name)
 		}
 		parent := h.Hold()
+		d.pending.Add(1)
 		w.list.Push(func(r *reader) {
 			defer parent.Release()
 			sh, err := parent.Open(sub.Name)
 			if err != nil {
 				w.lost(d, i, next.path, err)
+				w.finish(r, d)
 				return
 			}
 			w.dir(r, sh, sub, next)

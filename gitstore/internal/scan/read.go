@@ -45,6 +45,9 @@ func isFileError(err error) bool {
 // reader reads files on behalf of one goroutine.
 type reader struct {
 	lane Lane
+	// trees takes the trees, which lie together that way: whoever looks for a path
+	// reads many of them, and no file's content.
+	trees Lane
 	// stopped says that the walk is called off, also in the middle of a big file.
 	stopped func() bool
 	names   nameList

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
@@ -58,6 +59,9 @@ type Dir struct {
 
 	parent *Dir
 	cached statcache.Dir
+	// pending counts what must be done before the tree can be built: the listing
+	// itself, batches of files, and directories below.
+	pending atomic.Int32
 	// same counts the entries that are as the cache has them, read says that any
 	// of them had to be read to know it.
 	same int
@@ -102,34 +106,17 @@ func join(dir, name string) string {
 // can't hold one without.
 func (d *Dir) Recorded() bool { return !d.ID.IsZero() }
 
-// Build writes the trees and computes the directories' names. An unchanged
-// directory keeps its tree without being encoded or hashed again.
-func (t *Tree) Build(lane Lane, stored func(odb.ID) bool) error {
-	id, err := t.Root.build(lane, stored)
-	if err != nil {
-		return err
-	}
-	if id.IsZero() {
-		id, _, err = lane.Add(odb.Tree, nil)
-	}
-	t.Root.ID = id
-	return err
-}
-
-func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
+// build writes the directory's tree, once those below are built, and so names it. An
+// unchanged directory keeps its tree without being encoded or hashed again.
+func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (err error) {
 	same, recorded, kept := d.same, 0, !d.read
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if e.Sub != nil {
-			id, err := e.Sub.build(lane, stored)
-			if err != nil {
-				return odb.ID{}, err
-			}
-			if e.Sub.cached.Known() && odb.ID(e.Sub.cached.Tree()) == id {
+			if e.ID = e.Sub.ID; e.Sub.cached.Known() && odb.ID(e.Sub.cached.Tree()) == e.ID {
 				same++
 			}
 			kept = kept && e.Sub.kept
-			e.ID = id
 		}
 		if e.Mode != 0 && !e.ID.IsZero() {
 			recorded++
@@ -138,11 +125,11 @@ func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
 	if same == len(d.Entries) && same == d.cached.Len() && d.cached.Known() && !d.Failed {
 		if tree := odb.ID(d.cached.Tree()); recorded > 0 == !tree.IsZero() && (recorded == 0 || stored(tree)) {
 			d.ID, d.kept = tree, kept
-			return tree, nil
+			return nil
 		}
 	}
 	if recorded == 0 {
-		return odb.ID{}, nil
+		return nil
 	}
 	list := make([]Entry, 0, recorded)
 	for _, e := range d.Entries {
@@ -150,9 +137,8 @@ func (d *Dir) build(lane Lane, stored func(odb.ID) bool) (odb.ID, error) {
 			list = append(list, e)
 		}
 	}
-	id, _, err := lane.Add(odb.Tree, encodeTree(list))
-	d.ID = id
-	return id, err
+	d.ID, _, err = lane.Add(odb.Tree, encodeTree(list))
+	return err
 }
 
 // encodeTree sorts as Git does: a directory as if its name ended in a slash.

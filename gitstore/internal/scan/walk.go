@@ -70,7 +70,7 @@ var (
 	ErrNoRepository = errors.New("named .git, but no repository")
 )
 
-// Walk reads the project. What can't be read is in the Tree's Failed; an error
+// Walk reads the project and builds its trees. What can't be read is in the Tree's Failed; an error
 // means that the walk as a whole could not be done.
 func Walk(ctx context.Context, opts Options) (*Tree, error) {
 	w := &walker{opts: opts, list: worklist.New[*reader](ctx), tree: &Tree{Root: &Dir{}}}
@@ -90,13 +90,21 @@ func Walk(ctx context.Context, opts Options) (*Tree, error) {
 	}
 	root := w.tree.Root
 	root.Perm, root.cached = st.Perm(), opts.Cache.Root()
+	root.pending.Store(1)
 	state := dirState{scope: opts.Scope}
 	if opts.Scope != nil {
 		state.rules = opts.Scope.Rules
 	}
 	w.list.Push(func(r *reader) { w.dir(r, top, root, state) })
-	if err := w.list.Run(opts.Workers, func() *reader { return &reader{lane: opts.NewLane(), stopped: w.list.Stopped} }); err != nil {
+	if err := w.list.Run(opts.Workers, func() *reader {
+		return &reader{lane: opts.NewLane(), trees: opts.NewLane(), stopped: w.list.Stopped}
+	}); err != nil {
 		return nil, err
+	}
+	if root.ID.IsZero() {
+		if root.ID, _, err = opts.NewLane().Add(odb.Tree, nil); err != nil {
+			return nil, err
+		}
 	}
 	t := w.tree
 	byPath := func(a, b Failure) int { return strings.Compare(a.Path, b.Path) }
@@ -114,6 +122,16 @@ type walker struct {
 	// mu guards the lists in tree and the counts in its directories.
 	mu   sync.Mutex
 	tree *Tree
+}
+
+// finish takes one off what a directory waits for. Whoever takes the last one off
+// builds its tree, which may be the last that the directory above waits for.
+func (w *walker) finish(r *reader, d *Dir) {
+	for ; d != nil && d.pending.Add(-1) == 0 && !w.list.Stopped(); d = d.parent {
+		if err := d.build(r.trees, w.opts.Stored); err != nil {
+			w.list.Stop(err)
+		}
+	}
 }
 
 func (w *walker) fail(path string, err error) {
