@@ -24,7 +24,9 @@ type process struct {
 	width func() int
 	// errWidth is that of the terminal that stderr is; nil, or 0, for none.
 	errWidth func() int
-	getenv   func(string) string
+	// workers is how many goroutines do the heavy work; 0 is one a processor.
+	workers int
+	getenv  func(string) string
 	// chdir serves -C, which moves the process as git's does: relative paths
 	// and the safety rules about the working directory then all agree.
 	chdir func(string) error
@@ -83,7 +85,9 @@ type call struct {
 // manager finds the project that the working directory lies in. The caller
 // closes it.
 func (c *call) manager(ctx context.Context) (*manager.Manager, error) {
-	m, err := manager.New(ctx, ".", manager.Options{Logger: c.log, Now: c.now, ToolVersion: buildVersion()})
+	m, err := manager.New(ctx, ".", manager.Options{
+		Logger: c.log, Now: c.now, ToolVersion: buildVersion(), Workers: c.workers,
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &hintedError{err, "go to a directory that exists, or name one with -C"}
 	}

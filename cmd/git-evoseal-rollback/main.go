@@ -44,6 +44,7 @@ func mainCode() int {
 		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		width:     func() int { return terminalWidth(os.Stdout) },
 		errWidth:  func() int { return terminalWidth(os.Stderr) },
+		workers:   spareProcessor(),
 		getenv:    os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
 	}, os.Args[1:])
 }
