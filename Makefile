@@ -10,10 +10,11 @@ BIN         := bin/git-evoseal-rollback
 .PHONY: all
 all: build
 
+# Without C the program is one file that runs anywhere, and starts faster.
 ## build: the program, in bin/
 .PHONY: build
 build:
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/git-evoseal-rollback
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/git-evoseal-rollback
 
 ## install: program and man page below PREFIX (default ~/.local)
 .PHONY: install

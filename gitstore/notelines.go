@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
@@ -76,7 +77,7 @@ type lineCache struct {
 	size int64
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 func readLineCache(path string) (lineCache, error) {
 	data, err := os.ReadFile(path)
@@ -98,7 +99,7 @@ func readLineCache(path string) (lineCache, error) {
 		next := at + end + 1
 		if bytes.HasPrefix(line, []byte("= ")) {
 			head, sum, ok := parseRunEnd(line)
-			if !ok || sum != crc32.Checksum(data[start:at], castagnoli) {
+			if !ok || sum != crc32.Checksum(data[start:at], castagnoli()) {
 				return lineCache{}, fmt.Errorf("%s is damaged", path)
 			}
 			c.head, c.size = head, int64(next)
@@ -137,7 +138,7 @@ func (c *lineCache) append(path string, added []NoteLine, head ID) error {
 	for _, l := range added {
 		fmt.Fprintf(&run, "%s %s\n", l.Object, l.Line)
 	}
-	fmt.Fprintf(&run, "= %s %08x\n", head, crc32.Checksum(run.Bytes(), castagnoli))
+	fmt.Fprintf(&run, "= %s %08x\n", head, crc32.Checksum(run.Bytes(), castagnoli()))
 	if c.size == 0 {
 		return durable.WriteFile(path, run.Bytes(), 0o644)
 	}

@@ -93,7 +93,7 @@ func (t *Target) plausible(m marker) bool {
 // isNeighbour reports whether name is one that neighbour makes.
 func (t *Target) isNeighbour(name string, kinds ...string) bool {
 	for _, kind := range kinds {
-		if strings.HasPrefix(name, "."+t.base+kind) && keptName.MatchString(name) &&
+		if strings.HasPrefix(name, "."+t.base+kind) && keptName().MatchString(name) &&
 			len(name) == len(t.base)+len(kind)+17 {
 			return true
 		}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const (
@@ -22,7 +23,9 @@ const (
 )
 
 // keptName matches the names that the engine gives to a target's neighbours.
-var keptName = regexp.MustCompile(`^\..+\.((pending|trash|aside)-[0-9a-f]{16}|swap)$`)
+var keptName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\..+\.((pending|trash|aside)-[0-9a-f]{16}|swap)$`)
+})
 
 // inspection is one target under examination and all that it is compared with.
 type inspection struct {
@@ -92,7 +95,7 @@ func checkName(in *inspection) (string, error) {
 	if len(base) > maxBase {
 		return fmt.Sprintf("its name is longer than %d bytes, which leaves no room for the names beside it", maxBase), nil
 	}
-	if keptName.MatchString(base) {
+	if keptName().MatchString(base) {
 		return "its name is one that the engine gives to its own temporary files", nil
 	}
 	return "", nil

@@ -157,7 +157,7 @@ func (w *world) noLeftovers(dir string) {
 	entries, err := os.ReadDir(dir)
 	w.must(err)
 	for _, e := range entries {
-		if keptName.MatchString(e.Name()) {
+		if keptName().MatchString(e.Name()) {
 			w.t.Errorf("left over in %s: %s", dir, e.Name())
 		}
 	}

@@ -24,9 +24,10 @@ type process struct {
 	width func() int
 	// errWidth is that of the terminal that stderr is; nil, or 0, for none.
 	errWidth func() int
-	// workers is how many goroutines do the heavy work; 0 is one a processor.
-	workers int
-	getenv  func(string) string
+	// prepareTrees readies the process for commands that go through whole trees, and
+	// says how many goroutines may; nil leaves all as it is.
+	prepareTrees func() (workers int)
+	getenv       func(string) string
 	// chdir serves -C, which moves the process as git's does: relative paths
 	// and the safety rules about the working directory then all agree.
 	chdir func(string) error
@@ -85,8 +86,12 @@ type call struct {
 // manager finds the project that the working directory lies in. The caller
 // closes it.
 func (c *call) manager(ctx context.Context) (*manager.Manager, error) {
+	workers := 0
+	if c.cmd != nil && c.cmd.trees && c.prepareTrees != nil {
+		workers = c.prepareTrees()
+	}
 	m, err := manager.New(ctx, ".", manager.Options{
-		Logger: c.log, Now: c.now, ToolVersion: buildVersion(), Workers: c.workers,
+		Logger: c.log, Now: c.now, ToolVersion: buildVersion(), Workers: workers,
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &hintedError{err, "go to a directory that exists, or name one with -C"}

@@ -39,7 +39,9 @@ type command struct {
 	// then are the words that the second of them may be.
 	then   []string
 	hidden bool
-	new    func() runner
+	// trees says that the command goes through whole trees.
+	trees bool
+	new   func() runner
 }
 
 type example struct{ line, says string }

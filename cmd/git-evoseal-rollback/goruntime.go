@@ -6,6 +6,13 @@ import (
 	"runtime/debug"
 )
 
+// prepareTrees sets Go's runtime up for work on whole trees, and returns how many
+// workers are to share it. It takes a moment, which quick commands do without.
+func prepareTrees() (workers int) {
+	collectFrom(heapFloor)
+	return spareProcessor()
+}
+
 // heapFloor is the memory below which no garbage is collected: most commands end
 // before they reach it.
 const heapFloor = 96 << 20

@@ -32,7 +32,6 @@ func main() {
 }
 
 func mainCode() int {
-	collectFrom(heapFloor)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal asks for an orderly end. Giving the signals back to the
@@ -40,12 +39,12 @@ func mainCode() int {
 	context.AfterFunc(ctx, stop)
 	return execute(ctx, &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
-		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		width:     func() int { return terminalWidth(os.Stdout) },
-		errWidth:  func() int { return terminalWidth(os.Stderr) },
-		workers:   spareProcessor(),
-		getenv:    os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
+		stdoutTTY:    term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTTY:    term.IsTerminal(int(os.Stderr.Fd())),
+		width:        func() int { return terminalWidth(os.Stdout) },
+		errWidth:     func() int { return terminalWidth(os.Stderr) },
+		prepareTrees: prepareTrees,
+		getenv:       os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
 	}, os.Args[1:])
 }
 

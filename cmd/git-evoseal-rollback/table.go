@@ -33,7 +33,7 @@ It never changes the project, its index, HEAD or branches. When something can't 
 				{"git evoseal-rollback checkpoint v1 -m 'before the refactoring'", "record the project as v1"},
 				{"git evoseal-rollback checkpoint", "record the project under a name made from the time"},
 			},
-			most: 1, new: func() runner { return &checkpointOptions{} },
+			most: 1, trees: true, new: func() runner { return &checkpointOptions{} },
 		},
 		{
 			name: "list", short: "list the checkpoints, newest first",
@@ -66,7 +66,7 @@ The exit code is 0 whether or not there are differences. It changes nothing.`,
 				{"git evoseal-rollback diff v1", "what changed in the project since v1"},
 				{"git evoseal-rollback diff v1 v2 --stat -- src", "count the lines that changed below src"},
 			},
-			least: 1, most: 2, paths: true, completes: []string{"version"}, new: func() runner { return &diffOptions{} },
+			least: 1, most: 2, paths: true, completes: []string{"version"}, trees: true, new: func() runner { return &diffOptions{} },
 		},
 		{
 			name: "log", args: "[<version>]", short: "walk from a checkpoint to its ancestors",
@@ -86,7 +86,7 @@ It never removes anything and never touches the live project.`,
 				{"git evoseal-rollback undo --reason 'v1 was fine'", "bring back what the target held before"},
 				{"git evoseal-rollback undo --target /tmp/v1", "undo a rollback that filled another directory"},
 			},
-			new: func() runner { return &undoOptions{} },
+			trees: true, new: func() runner { return &undoOptions{} },
 		},
 	}
 }
@@ -108,7 +108,7 @@ It changes nothing.`,
 
 It changes nothing. The exit code is 14 when something is damaged.`,
 			examples: []example{{"git evoseal-rollback verify --all", "read all that is stored"}},
-			most:     -1, completes: []string{"version"}, new: func() runner { return &verifyOptions{} },
+			most:     -1, completes: []string{"version"}, trees: true, new: func() runner { return &verifyOptions{} },
 		},
 		{
 			name: "doctor", short: "look for what may trouble a rollback",
@@ -160,6 +160,6 @@ It never touches the live project: work tree, index, HEAD, branches, ignored and
 			{"git evoseal-rollback rollback v1 --branch back-to-v1 && git stash -u && git switch back-to-v1", "bring v1 back into the project; what is there goes into the stash"},
 			{"git evoseal-rollback rollback v1 --target /tmp/v1 -- src README.md", "bring some paths of v1 back elsewhere"},
 		},
-		least: 1, most: 1, paths: true, completes: []string{"version"}, new: func() runner { return &rollbackOptions{} },
+		least: 1, most: 1, paths: true, completes: []string{"version"}, trees: true, new: func() runner { return &rollbackOptions{} },
 	}
 }

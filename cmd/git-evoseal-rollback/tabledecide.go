@@ -14,7 +14,7 @@ The exit code is 0 for pass, 1 for fail, and 17 for inconclusive or error. It is
 				{"git evoseal-rollback auto v2 --tests results.json --metrics bench.json", "judge v2 by test results and metrics"},
 				{"git evoseal-rollback auto --baseline v1", "judge the newest by the metrics recorded with it, against v1"},
 			},
-			most: 1, completes: []string{"version"}, new: func() runner { return &autoOptions{} },
+			most: 1, completes: []string{"version"}, trees: true, new: func() runner { return &autoOptions{} },
 		},
 		{
 			name: "mark", args: "<version> good|bad", short: "declare what a version is worth",
@@ -46,7 +46,7 @@ It changes nothing.`,
 
 It never touches the live project.`,
 			examples: []example{{"git evoseal-rollback cascade v5 --max-attempts 2", "leave v5 for its parent, or the one before"}},
-			least:    1, most: 1, completes: []string{"version"}, new: func() runner { return &cascadeOptions{} },
+			least:    1, most: 1, completes: []string{"version"}, trees: true, new: func() runner { return &cascadeOptions{} },
 		},
 		{
 			name: "emergency", short: "bring back the newest good version, at once",
@@ -54,13 +54,13 @@ It never touches the live project.`,
 
 It always needs a token with the role emergency. docs/emergencies.md tells more. It never touches the live project.`,
 			examples: []example{{"git evoseal-rollback emergency --reason 'the deploy deletes orders' --token-file ~/.evoseal-emergency", "declare an emergency"}},
-			new:      func() runner { return &emergencyOptions{} },
+			trees:    true, new: func() runner { return &emergencyOptions{} },
 		},
 		{
 			name: "emergency drill", short: "rehearse an emergency without touching the target",
 			long:     `Does all that an emergency does, down to writing the version out beside the target, and then throws that away. The target stays as it is and no incident is opened; the history keeps that the drill was held.`,
 			examples: []example{{"git evoseal-rollback emergency drill --reason 'monthly' --token-file ~/.evoseal-emergency", "rehearse an emergency"}},
-			new:      func() runner { return &emergencyOptions{drill: true} },
+			trees:    true, new: func() runner { return &emergencyOptions{drill: true} },
 		},
 		{
 			name: "emergency close", args: "[<incident>]", short: "end an incident with a note of what was found",

@@ -18,7 +18,7 @@ The live project stays as the command left it.`,
 				{"git evoseal-rollback guard --gotest t.json -- sh -c 'go test -json ./... > t.json'", "judge by each test's result"},
 				{"git evoseal-rollback guard --retries 2 --timeout 10m -- npm test", "run flaky tests again, and bound how long they take"},
 			},
-			most: 1, paths: true, completes: []string{"version"}, new: func() runner { return &guardOptions{} },
+			most: 1, paths: true, completes: []string{"version"}, trees: true, new: func() runner { return &guardOptions{} },
 		},
 		{
 			name: "hooks install", args: "[<hook>…]", short: "put hooks into the repository",
@@ -51,7 +51,7 @@ It changes nothing.`,
 
 EVOSEAL_SKIP=1 in the environment makes it do nothing but leave a record of that.`,
 			examples: []example{{`git evoseal-rollback hooks run pre-push "$@"`, "in a script of your own in .git/hooks/pre-push"}},
-			least:    1, most: -1, new: func() runner { return &hooksRunOptions{} },
+			least:    1, most: -1, trees: true, new: func() runner { return &hooksRunOptions{} },
 		},
 	}
 }

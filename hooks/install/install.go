@@ -185,7 +185,7 @@ func (s step) decide(h Hook, hint string) (step, error) {
 		if s.kept.kind == blocked {
 			return s, &HookError{Hook: h.Name, Path: s.kept.path, Err: ErrNotAFile, Hint: "move it out of the way"}
 		}
-		if s.target.info.Mode()&0o111 != 0 && readsName.Match(s.target.text) {
+		if s.target.info.Mode()&0o111 != 0 && readsName().Match(s.target.text) {
 			l := hookLines(h, s.Path, true)
 			return s, &HookError{Hook: h.Name, Path: s.Path, Err: ErrReadsName, Hint: "add the lines to it, " + l.Where, Lines: []Lines{l}}
 		}

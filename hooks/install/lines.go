@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -32,7 +31,7 @@ func (r *Repository) lines(m Manager, h Hook) []Lines {
 	return nil
 }
 
-var shellLine = regexp.MustCompile(`^#!.*\b(?:sh|bash|dash|ksh|zsh)\b`)
+var shellLine = pattern(`^#!.*\b(?:sh|bash|dash|ksh|zsh)\b`)
 
 // hookLines is for a hook that a person keeps as a file. executable says that Git
 // itself runs the file, and not a manager.
@@ -44,7 +43,7 @@ func hookLines(h Hook, file string, executable bool) Lines {
 		l.Where = "as the whole of a new, executable file"
 		l.Text = "#!/bin/sh\nexec " + runLine(h) + "\n"
 		return l
-	case bytes.HasPrefix(data, []byte("#!")) && !shellLine.Match(data):
+	case bytes.HasPrefix(data, []byte("#!")) && !shellLine().Match(data):
 		l.Where = "as a command that this script runs with its own arguments and the whole of its input"
 		l.Text = runLine(h) + "\n"
 		return l

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 	"text/template"
 )
@@ -22,7 +21,7 @@ var scriptText string
 // the form of the line, not of what the script does.
 const mark = "# evoseal-hook 1 "
 
-var markLine = regexp.MustCompile(`(?m)^` + mark + `([0-9a-f]{64})$\n?`)
+var markLine = pattern(`(?m)^` + mark + `([0-9a-f]{64})$\n?`)
 
 // render makes the script for a hook. program is the absolute path to fall back
 // on when PATH doesn't have ours; it may be empty.
@@ -47,7 +46,7 @@ func render(h Hook, program string) ([]byte, error) {
 
 // authorship says whether a file is a script of ours, and as we made it.
 func authorship(data []byte) (ours, intact bool) {
-	found := markLine.FindSubmatchIndex(data)
+	found := markLine().FindSubmatchIndex(data)
 	if found == nil {
 		// A line that was cut or changed is still ours, and altered.
 		return bytes.Contains(data, []byte("\n"+mark)), false
@@ -68,7 +67,7 @@ func shellQuote(s string) string {
 // readsName finds the ways in which scripts ask for the name they were started
 // under; a hook that was copied or linked under many names does so to tell which
 // hook it is.
-var readsName = regexp.MustCompile(`basename\s+(?:--\s+)?["']?\$\{?0|\$\{0##|` +
+var readsName = pattern(`basename\s+(?:--\s+)?["']?\$\{?0|\$\{0##|` +
 	`basename\(\s*(?:sys\.argv\[0\]|__file__|\$0|\$PROGRAM_NAME)|Path\(\s*(?:sys\.argv\[0\]|__file__)\s*\)\.(?:name|stem)`)
 
 // runLine is the command that the lines for hook managers run.

@@ -5,14 +5,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // declaredEncoding finds the encoding in an XML declaration.
-var declaredEncoding = regexp.MustCompile(`^\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)
+var declaredEncoding = pattern(`^\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)
 
 // asUTF8 turns XML into UTF-8, by its byte order mark or else by what it
 // declares. UTF-8, UTF-16, ISO-8859-1 and ASCII are read.
@@ -29,7 +28,7 @@ func asUTF8(r io.Reader) (*bufio.Reader, error) {
 		return bufio.NewReader(&utf16Reader{in: in, order: binary.LittleEndian}), nil
 	}
 	head, _ = in.Peek(256)
-	match := declaredEncoding.FindSubmatch(head)
+	match := declaredEncoding().FindSubmatch(head)
 	if match == nil {
 		return in, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -13,13 +12,13 @@ import (
 const headSize = 16 << 10
 
 var (
-	goEventStart  = regexp.MustCompile(`^\{"(Time|Action|ImportPath|Package)":"`)
-	pytestStart   = regexp.MustCompile(`"(\$report_type|pytest_version|exitcode|collectors|nodeid)"\s*:`)
-	benchStart    = regexp.MustCompile(`^(goos|goarch|pkg): |^Benchmark\S*\s+[0-9]+\s`)
-	openStart     = regexp.MustCompile(`^# (HELP|TYPE|UNIT|EOF)\b|^[A-Za-z_:][A-Za-z0-9_:]*(\{.*\})?\s+[-+0-9.NnIi]\S*(\s|$)`)
-	arrayOfTests  = regexp.MustCompile(`^\[\s*(\{|\]|$)`)
-	objectStart   = regexp.MustCompile(`^\{\s*("|\}|$)`)
-	csvHeaderLine = regexp.MustCompile(`^[^\s,{}\[\]<>][^{}\[\]<>]*,[^{}\[\]<>]*$`)
+	goEventStart  = pattern(`^\{"(Time|Action|ImportPath|Package)":"`)
+	pytestStart   = pattern(`"(\$report_type|pytest_version|exitcode|collectors|nodeid)"\s*:`)
+	benchStart    = pattern(`^(goos|goarch|pkg): |^Benchmark\S*\s+[0-9]+\s`)
+	openStart     = pattern(`^# (HELP|TYPE|UNIT|EOF)\b|^[A-Za-z_:][A-Za-z0-9_:]*(\{.*\})?\s+[-+0-9.NnIi]\S*(\s|$)`)
+	arrayOfTests  = pattern(`^\[\s*(\{|\]|$)`)
+	objectStart   = pattern(`^\{\s*("|\}|$)`)
+	csvHeaderLine = pattern(`^[^\s,{}\[\]<>][^{}\[\]<>]*,[^{}\[\]<>]*$`)
 )
 
 // Detect finds the format of a report by its beginning and, where that fits
@@ -41,15 +40,15 @@ func Detect(name string, head []byte) (Format, bool) {
 		return f, true
 	}
 	switch {
-	case pytestStart.Match(head) && head[0] == '{':
+	case pytestStart().Match(head) && head[0] == '{':
 		return Pytest, true
-	case arrayOfTests.Match(head):
+	case arrayOfTests().Match(head):
 		return TestsJSON, true
-	case objectStart.Match(head):
+	case objectStart().Match(head):
 		return MetricsJSON, true
 	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	if strings.EqualFold(filepath.Ext(name), ".csv") || csvHeaderLine.Match(bytes.TrimRight(first, "\r")) {
+	if strings.EqualFold(filepath.Ext(name), ".csv") || csvHeaderLine().Match(bytes.TrimRight(first, "\r")) {
 		return CSV, true
 	}
 	return "", false
@@ -63,15 +62,15 @@ func detectLines(name string, head []byte) (Format, bool) {
 		switch {
 		case len(line) == 0:
 			continue
-		case goEventStart.Match(line) && json.Valid(line) || bytes.HasPrefix(line, []byte(`{"Time":"`)):
+		case goEventStart().Match(line) && json.Valid(line) || bytes.HasPrefix(line, []byte(`{"Time":"`)):
 			return GoTest, true
 		case line[0] == '{' || line[0] == '[':
 			return "", false
-		case benchStart.Match(line):
+		case benchStart().Match(line):
 			return GoBench, true
 		case isTAPLine(string(line)):
 			return TAP, true
-		case openStart.Match(line) && !strings.EqualFold(filepath.Ext(name), ".csv"):
+		case openStart().Match(line) && !strings.EqualFold(filepath.Ext(name), ".csv"):
 			return OpenMetrics, true
 		}
 	}

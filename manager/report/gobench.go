@@ -3,13 +3,12 @@ package report
 import (
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
 // benchProcs is the number of processors at the end of a benchmark's name.
-var benchProcs = regexp.MustCompile(`^(.+)-([1-9][0-9]*)$`)
+var benchProcs = pattern(`^(.+)-([1-9][0-9]*)$`)
 
 // goBench reads what `go test -bench` prints. The form is described at
 // https://go.dev/design/14313-benchmark-format. The library benchfmt reads it
@@ -89,7 +88,7 @@ func (b *goBench) result(fields []string) error {
 		return brokenf("line %d: a value has no unit", b.lines.number)
 	}
 	v := benchValue{pkg: b.pkg, base: fields[0]}
-	if m := benchProcs.FindStringSubmatch(fields[0]); m != nil {
+	if m := benchProcs().FindStringSubmatch(fields[0]); m != nil {
 		v.base, v.procs = m[1], m[2]
 	}
 	note(b.packages, v.base, v.pkg)

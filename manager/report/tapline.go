@@ -1,7 +1,6 @@
 package report
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -25,28 +24,28 @@ const (
 )
 
 var (
-	tapPlanLine    = regexp.MustCompile(`^1\.\.[0-9]+\s*(#.*)?$`)
-	tapPointLine   = regexp.MustCompile(`^(not\s+)?ok(\s|-|$)`)
-	tapBailLine    = regexp.MustCompile(`^(?i:bail out!)`)
-	tapPragmaLine  = regexp.MustCompile(`^pragma\s+[+-]`)
-	tapVersionLine = regexp.MustCompile(`^TAP version [0-9]+$`)
+	tapPlanLine    = pattern(`^1\.\.[0-9]+\s*(#.*)?$`)
+	tapPointLine   = pattern(`^(not\s+)?ok(\s|-|$)`)
+	tapBailLine    = pattern(`^(?i:bail out!)`)
+	tapPragmaLine  = pattern(`^pragma\s+[+-]`)
+	tapVersionLine = pattern(`^TAP version [0-9]+$`)
 	// tapTime is how some runners say what a test took, at the end of its name.
-	tapTime = regexp.MustCompile(`\s*#\s*time=([0-9.]+)(ms|s)\s*$`)
+	tapTime = pattern(`\s*#\s*time=([0-9.]+)(ms|s)\s*$`)
 )
 
 func tapKindOf(text string) tapKind {
 	switch {
 	case text[0] == '#':
 		return tapComment
-	case tapPointLine.MatchString(text):
+	case tapPointLine().MatchString(text):
 		return tapPoint
-	case tapPlanLine.MatchString(text):
+	case tapPlanLine().MatchString(text):
 		return tapPlan
-	case tapBailLine.MatchString(text):
+	case tapBailLine().MatchString(text):
 		return tapBail
-	case tapPragmaLine.MatchString(text):
+	case tapPragmaLine().MatchString(text):
 		return tapPragma
-	case tapVersionLine.MatchString(text):
+	case tapVersionLine().MatchString(text):
 		return tapVersion
 	case text == "---":
 		return tapYAML
@@ -87,7 +86,7 @@ func newTAPResult(text string, failed bool) *tapResult {
 
 // trimTime takes the time out of the name, which would differ at every run.
 func (r *tapResult) trimTime() {
-	m := tapTime.FindStringSubmatchIndex(r.name)
+	m := tapTime().FindStringSubmatchIndex(r.name)
 	if m == nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,8 @@ const (
 	flagRacy = 1 << 0
 )
 
-var table = crc32.MakeTable(crc32.Castagnoli)
+// table takes a moment to make, and most runs of the program need none.
+var table = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // Cache is a mapped stat cache. A nil Cache is an empty one. Any number of
 // goroutines may read it.
@@ -108,7 +110,7 @@ func (c *Cache) check() (err error) {
 
 // headSum covers what no directory's record does.
 func headSum(head, packs []byte) uint32 {
-	return crc32.Update(crc32.Checksum(head, table), table, packs)
+	return crc32.Update(crc32.Checksum(head, table()), table(), packs)
 }
 
 // Packs are the checksums of packs that hold, together, every object that the cache
@@ -189,7 +191,7 @@ func (c *Cache) dir(at uint64) (d Dir) {
 		return Dir{}
 	}
 	rec = rec[:length]
-	if crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]) != binary.LittleEndian.Uint32(rec[8:]) {
+	if crc32.Update(crc32.Checksum(rec[:8], table()), table(), rec[12:]) != binary.LittleEndian.Uint32(rec[8:]) {
 		return Dir{}
 	}
 	below := binary.LittleEndian.Uint64(rec[32:])

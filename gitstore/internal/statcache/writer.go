@@ -84,7 +84,7 @@ func (w *Writer) Add(tree [20]byte, entries []Entry, children []Place) Place {
 	}
 	rec := w.buf[from:]
 	le.PutUint32(rec[4:], uint32(names))
-	le.PutUint32(rec[8:], crc32.Update(crc32.Checksum(rec[:8], table), table, rec[12:]))
+	le.PutUint32(rec[8:], crc32.Update(crc32.Checksum(rec[:8], table()), table(), rec[12:]))
 	w.flush()
 	return p
 }
