@@ -142,10 +142,7 @@ func (s *Store) Resolve(ctx context.Context, rev string) (Checkpoint, error) {
 	}
 	c, err := s.resolveBase(ctx, base, rev)
 	for i := 0; err == nil && i < back; i++ {
-		if c.Parent.IsZero() {
-			return Checkpoint{}, &NotFoundError{Rev: rev, Detail: fmt.Sprintf("%q has %d before it", base, i)}
-		}
-		c, err = s.byCommit(ctx, c.Parent, rev)
+		c, err = s.parentOf(ctx, c, rev, fmt.Sprintf("%q has %d before it", base, i))
 	}
 	return c, err
 }
@@ -194,11 +191,16 @@ func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, 
 			return Checkpoint{}, err
 		}
 	}
+	if len(found) == 0 {
+		if found, err = s.prunedByCommit(ctx, base); err != nil {
+			return Checkpoint{}, err
+		}
+	}
 	switch len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return Checkpoint{}, &NotFoundError{Rev: rev, Similar: similar(base, all)}
+		return Checkpoint{}, &NotFoundError{Rev: rev, Similar: similar(base, all), Detail: s.whereGone(ctx, base, "")}
 	}
 	names := make([]string, len(found))
 	for i, c := range found {

@@ -36,7 +36,7 @@ func (s *Store) Locks() ([]LockFile, error) {
 	if err := filepath.WalkDir(filepath.Join(s.dir, "refs"), visit); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"HEAD.lock", "config.lock", "packed-refs.lock", "gc.pid.lock"} {
+	for _, name := range []string{"HEAD.lock", "config.lock", "packed-refs.lock", "gc.pid.lock", shallowFile + ".lock"} {
 		if fi, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
 			found = append(found, LockFile{filepath.Join(s.dir, name), fi.ModTime()})
 		}

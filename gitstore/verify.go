@@ -97,8 +97,10 @@ type verifier struct {
 	// below has, of each tree that was walked, what is damaged in it and under it.
 	below map[ID][]ID
 	// metas are the pairs of note and tree that were checked.
-	metas  map[[2]ID]bool
-	report *VerifyReport
+	metas map[[2]ID]bool
+	// shallow are the commits that prune cut off their parents.
+	shallow map[ID]bool
+	report  *VerifyReport
 
 	objects, bytes atomic.Int64
 }

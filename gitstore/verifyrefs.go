@@ -79,6 +79,11 @@ func (v *verifier) refs(ctx context.Context) error {
 		v.report.Damage = append(v.report.Damage, d)
 	}
 	list, _ := v.s.listRefs()
+	shallow, err := v.s.shallow()
+	if err != nil {
+		return err
+	}
+	v.shallow = shallow
 	done := make(map[ID]bool)
 	for _, r := range list {
 		if strings.HasPrefix(r.Name, tagPrefix) || reported[r.Name] {
@@ -119,7 +124,9 @@ func (v *verifier) chain(ctx context.Context, ref string, tip ID, done map[ID]bo
 		if _, err := v.tree(ctx, c.Tree, ""); err != nil {
 			return err
 		}
-		todo = append(todo, c.Parents...)
+		if !v.shallow[commit] {
+			todo = append(todo, c.Parents...)
+		}
 	}
 	return nil
 }

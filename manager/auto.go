@@ -103,6 +103,8 @@ type judgement struct {
 	tried, ended, tested bool
 	out                  *AutoResult
 	l                    *lineage
+	// release lets what the verdict is about be pruned again.
+	release func()
 }
 
 // run judges by the policy in force. The result is nil where there is no verdict.
@@ -111,6 +113,8 @@ func (j *judgement) run(ctx context.Context) (out *AutoResult, err error) {
 		return nil, err
 	}
 	j.out = &AutoResult{}
+	defer func() { j.release() }()
+	j.release = func() {}
 	if err := j.judge(ctx); err != nil {
 		return nil, err
 	}
@@ -144,6 +148,12 @@ func (j *judgement) judge(ctx context.Context) error {
 	if in.Baseline, err = j.baseline(ctx); err != nil {
 		return err
 	}
+	good, _ := j.l.lastGood(c)
+	release, err := m.holdAll(s, c.Commit, good.Commit)
+	if err != nil {
+		return err
+	}
+	j.release = release
 	if i := slices.IndexFunc(in.Report.Checks, func(c verdict.Check) bool { return c.Trigger == exitTrigger }); i >= 0 {
 		in.Rules.Triggers = append(slices.Clone(in.Rules.Triggers), exitRule(in.Rules, in.Report, j.ended))
 	}

@@ -76,6 +76,11 @@ func (m *Manager) Guard(ctx context.Context, req GuardRequest) (*GuardResult, er
 	if err != nil {
 		return out, err
 	}
+	release, err := m.hold(ctx, s, out.Before.Commit, req.Baseline)
+	if err != nil {
+		return out, err
+	}
+	defer release()
 	if req.Started != nil {
 		req.Started(out.Before)
 	}

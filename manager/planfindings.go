@@ -109,7 +109,7 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 	if c.Parent.IsZero() {
 		return nil
 	}
-	_, err = s.Resolve(ctx, c.Parent.String())
+	_, err = s.ParentOf(ctx, c)
 	switch {
 	case errors.Is(err, gitstore.ErrNotFound):
 		p.add(Warning, "parent", fmt.Sprintf("the checkpoint that %s follows is no version any more", c.Version), "a cascade can't go further back than here")

@@ -48,6 +48,10 @@ const (
 	ActionConfigure Action = "configure"
 	ActionTokens    Action = "tokens"
 	ActionArchive   Action = "archive"
+	// ActionPrune took checkpoints out of the list, or dropped such ones for good;
+	// ActionUnprune brought some back.
+	ActionPrune   Action = "prune"
+	ActionUnprune Action = "prune-restore"
 	// ActionSkip is a hook that somebody switched off.
 	ActionSkip Action = "skip"
 )
@@ -96,11 +100,17 @@ type Record struct {
 	// Policy is the commit of the policy in force.
 	Policy string `json:"policy,omitempty"`
 	// Considered are the versions that were thought of, and why one was taken.
-	Considered []Considered    `json:"considered,omitempty"`
-	Paths      []gitstore.Path `json:"paths,omitempty"`
-	Branch     string          `json:"branch,omitempty"`
-	Files      int64           `json:"files"`
-	Bytes      int64           `json:"bytes"`
+	Considered []Considered `json:"considered,omitempty"`
+	// Pruned are versions that can be brought back until Until, Expired ones that
+	// went for good.
+	Pruned  []string   `json:"pruned,omitempty"`
+	Until   *time.Time `json:"until,omitempty"`
+	Expired []string   `json:"expired,omitempty"`
+
+	Paths  []gitstore.Path `json:"paths,omitempty"`
+	Branch string          `json:"branch,omitempty"`
+	Files  int64           `json:"files"`
+	Bytes  int64           `json:"bytes"`
 	// DurationMS is in milliseconds, as is the processor time that the process
 	// used meanwhile; PeakMemory is the most that it ever took, in bytes.
 	DurationMS int64 `json:"duration_ms"`

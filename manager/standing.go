@@ -156,8 +156,10 @@ func (m *Manager) isFirstGood(ctx context.Context, s *gitstore.Store) (bool, err
 
 // lineage knows the checkpoints and what is held of them.
 type lineage struct {
-	all       []gitstore.Checkpoint
-	byCommit  map[gitstore.ID]gitstore.Checkpoint
+	all      []gitstore.Checkpoint
+	byCommit map[gitstore.ID]gitstore.Checkpoint
+	// parents leads past pruned checkpoints.
+	parents   map[gitstore.ID]gitstore.ID
 	standings map[gitstore.ID]verdict.Standing
 }
 
@@ -166,9 +168,14 @@ func (m *Manager) lineage(ctx context.Context, s *gitstore.Store) (*lineage, err
 	if err != nil {
 		return nil, err
 	}
-	l := &lineage{all: all, byCommit: make(map[gitstore.ID]gitstore.Checkpoint, len(all))}
+	l := &lineage{all: all, byCommit: make(map[gitstore.ID]gitstore.Checkpoint, len(all)), parents: make(map[gitstore.ID]gitstore.ID, len(all))}
+	across := s.Lineage(all)
 	for _, c := range all {
 		l.byCommit[c.Commit] = c
+		if l.parents[c.Commit], _, err = across.Parent(ctx, c); err != nil {
+			m.log.Warn("what pruned checkpoints followed can't be read", "error", err)
+			l.parents[c.Commit] = c.Parent
+		}
 	}
 	l.standings, err = m.standings(ctx, s)
 	return l, err
@@ -178,7 +185,7 @@ func (m *Manager) lineage(ctx context.Context, s *gitstore.Store) (*lineage, err
 func (l *lineage) ancestors(c gitstore.Checkpoint) []gitstore.Checkpoint {
 	var list []gitstore.Checkpoint
 	for {
-		parent, ok := l.byCommit[c.Parent]
+		parent, ok := l.byCommit[l.parents[c.Commit]]
 		if !ok || len(list) > len(l.all) {
 			return list
 		}

@@ -179,7 +179,7 @@ func newFlagSet(name string) *pflag.FlagSet {
 
 // namesThings are the flags whose value names something. A script whose variable
 // is empty didn't mean the default.
-var namesThings = []string{"target", "branch", "to", "baseline", "parent", "token-file", "from", "out", "metrics", "tests", "since-head", "version"}
+var namesThings = []string{"target", "branch", "to", "baseline", "parent", "token-file", "from", "out", "metrics", "tests", "since-head", "version", "keep-tagged", "keep-within", "grace"}
 
 func (c *call) emptyFlag(fs *pflag.FlagSet) error {
 	var err error

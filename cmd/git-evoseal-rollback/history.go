@@ -123,6 +123,11 @@ func (c *call) historyEntry(r manager.Record) {
 			row("Verified", map[bool]string{true: "yes", false: "no"}[r.Verified])
 		}
 		row("Branch", r.Branch)
+		row("Pruned", strings.Join(r.Pruned, " "))
+		if r.Until != nil {
+			row("Until", clock(*r.Until))
+		}
+		row("Gone", strings.Join(r.Expired, " "))
 		for _, p := range r.Paths {
 			row("Path", quotePath(string(p)))
 		}

@@ -56,7 +56,7 @@ func actions() []string {
 	var out []string
 	for _, a := range []manager.Action{
 		manager.ActionRollback, manager.ActionUndo, manager.ActionCascade, manager.ActionEmergency, manager.ActionClose, manager.ActionDrill,
-		manager.ActionJudge, manager.ActionConfigure, manager.ActionTokens, manager.ActionArchive, manager.ActionSkip,
+		manager.ActionJudge, manager.ActionConfigure, manager.ActionTokens, manager.ActionArchive, manager.ActionPrune, manager.ActionUnprune, manager.ActionSkip,
 	} {
 		out = append(out, string(a))
 	}

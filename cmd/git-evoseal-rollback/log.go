@@ -37,11 +37,15 @@ func (o *logOptions) run(ctx context.Context, c *call) error {
 	for _, cp := range line {
 		names[cp.Commit] = cp.Version
 	}
-	for _, cp := range line {
+	for i, cp := range line {
 		if c.json {
 			err = c.out.object(newCheckpointJSON(cp))
 		} else {
-			c.logEntry(cp, names)
+			past := ""
+			if i+1 < len(line) && line[i+1].Commit != cp.Parent {
+				past = line[i+1].Version
+			}
+			c.logEntry(cp, names, past)
 		}
 		if err != nil {
 			return err
@@ -66,11 +70,19 @@ func lineage(ctx context.Context, s *gitstore.Store, from string, limit int) ([]
 		return nil, err
 	}
 	line := []gitstore.Checkpoint{cp}
-	for !cp.Parent.IsZero() && (limit <= 0 || len(line) < limit) {
-		next, ok := byCommit[cp.Parent]
+	across := s.Lineage(all)
+	for limit <= 0 || len(line) < limit {
+		parent, _, err := across.Parent(ctx, cp)
+		if err != nil {
+			return nil, err
+		}
+		if parent.IsZero() {
+			break
+		}
+		next, ok := byCommit[parent]
 		if !ok {
 			// One that --force put another in the place of is found by its commit.
-			if next, err = s.Resolve(ctx, cp.Parent.String()); errors.Is(err, gitstore.ErrNotFound) {
+			if next, err = s.Resolve(ctx, parent.String()); errors.Is(err, gitstore.ErrNotFound) {
 				break
 			} else if err != nil {
 				return nil, err
@@ -81,13 +93,17 @@ func lineage(ctx context.Context, s *gitstore.Store, from string, limit int) ([]
 	return line, nil
 }
 
-func (c *call) logEntry(cp gitstore.Checkpoint, names map[gitstore.ID]string) {
+// logEntry shows one checkpoint. Past is the nearest one before it that is left,
+// where its parent was pruned.
+func (c *call) logEntry(cp gitstore.Checkpoint, names map[gitstore.ID]string, past string) {
 	c.out.printf("%s %s\n", c.out.paint(yellow, "checkpoint "+cp.Version), short(cp.Commit))
 	switch name := names[cp.Parent]; {
 	case cp.Parent.IsZero():
 		c.out.println("Parent: none")
 	case name != "":
 		c.out.printf("Parent: %s %s\n", name, short(cp.Parent))
+	case past != "":
+		c.out.printf("Parent: %s, pruned; before it: %s\n", short(cp.Parent), past)
 	default:
 		c.out.printf("Parent: %s\n", short(cp.Parent))
 	}

@@ -3,7 +3,7 @@ package main
 // commands is the table of all commands, in the order in which help lists them.
 func commands() []*command {
 	var all []*command
-	for _, part := range [][]*command{checkpointCommands(), decisionCommands(), hookCommands(), ruleCommands(), historyCommands(), careCommands()} {
+	for _, part := range [][]*command{checkpointCommands(), decisionCommands(), hookCommands(), ruleCommands(), historyCommands(), pruneCommands(), careCommands()} {
 		all = append(all, part...)
 	}
 	return all

@@ -87,7 +87,7 @@ func (e *DeniedError) Is(target error) bool { return target == ErrDenied }
 
 var verbs = map[Action]string{
 	Rollback: "roll back", Force: "override limits", Judge: "judge a version", Declare: "declare or close an emergency",
-	Configure: "change the policy", Tokens: "change tokens", Archive: "archive the history",
+	Configure: "change the policy", Tokens: "change tokens", Archive: "archive the history", Prune: "prune checkpoints, or bring them back",
 }
 
 // Decide answers a request. It depends on nothing but what it is given.
@@ -155,6 +155,12 @@ func (b Book) needed(action Action, rules Rules) []Role {
 			return []Role{Operator, Admin}
 		}
 		return []Role{Admin}
+	case Prune:
+		// It takes away ways back, so it is no less guarded than the rules are.
+		if rules.Required || b.hasAdmin() {
+			return []Role{Operator, Admin}
+		}
+		return nil
 	case Declare:
 		return []Role{Emergency}
 	case Configure, Tokens, Archive:

@@ -25,7 +25,7 @@ const (
 
 var (
 	roles   = []Role{Operator, Emergency, Admin}
-	actions = []Action{Rollback, Force, Judge, Declare, Configure, Tokens, Archive}
+	actions = []Action{Rollback, Force, Judge, Declare, Configure, Tokens, Archive, Prune}
 	ruleset = map[string]Rules{
 		"open":             {},
 		"open, op forces":  {ForceRole: Operator},
@@ -253,6 +253,17 @@ func TestDecide(t *testing.T) {
 		{Tokens, "open", "admin revoked", "none", atFirst, Missing, false},
 		{Archive, "open", "admin revoked", "none", atFirst, Missing, false},
 		{Tokens, "open", "admin revoked", "admin revoked", atFirst, CodeRevoked, false},
+		// Pruning is closed by either.
+		{Prune, "open", "nobody", "none", atFirst, Open, true},
+		{Prune, "open", "workers", "none", atFirst, Open, true},
+		{Prune, "auth", "workers", "none", atFirst, Missing, false},
+		{Prune, "auth", "workers", "operator", atFirst, Granted, true},
+		{Prune, "auth", "workers", "emergency", atFirst, WrongRole, false},
+		{Prune, "open", "admin", "none", atFirst, Missing, false},
+		{Prune, "open", "admin", "operator", atFirst, Granted, true},
+		{Prune, "open", "admin", "admin", atFirst, Granted, true},
+		{Prune, "open", "admin", "emergency", atFirst, WrongRole, false},
+		{Prune, "open", "admin expired", "none", later, Missing, false},
 		// Rolling back stays as open as the policy has it.
 		{Rollback, "open", "admin expired", "none", later, Open, true},
 		{Rollback, "auth", "admin revoked", "operator", later, Granted, true},

@@ -78,7 +78,7 @@ func TestAddingTakesNothingAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			is := more.Decide(req, rules, now)
-			bootstrap := role == Admin && !hadAdmin && slices.Contains([]Action{Configure, Tokens, Archive}, req.Action)
+			bootstrap := role == Admin && !hadAdmin && slices.Contains([]Action{Configure, Tokens, Archive, Prune}, req.Action)
 			switch {
 			case bootstrap && was.Allowed && !is.Allowed:
 				closed++

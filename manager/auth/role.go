@@ -6,7 +6,7 @@ type Role string
 // The roles. None contains another: an emergency token is for emergencies, and
 // an administrator who wants to declare one issues such a token first.
 const (
-	// Operator may roll back, undo, cascade and judge.
+	// Operator may roll back, undo, cascade, judge and prune.
 	Operator Role = "operator"
 	// Emergency may declare an emergency and close it, and nothing else.
 	Emergency Role = "emergency"
@@ -26,11 +26,12 @@ const (
 	Configure Action = "configure"
 	Tokens    Action = "tokens"
 	Archive   Action = "archive"
+	Prune     Action = "prune"
 )
 
 // Rules are the policy's part in a decision.
 type Rules struct {
-	// Required makes [Rollback], [Judge] and [Force] need a token.
+	// Required makes [Rollback], [Judge], [Force] and [Prune] need a token.
 	Required bool
 	// ForceRole is the least role that may override limits where tokens are
 	// required: [Operator] or [Admin]; empty is Admin.

@@ -164,7 +164,7 @@ func TestEveryTypeHasItsData(t *testing.T) {
 			t.Errorf("%s has %s, want %s", info.Type, name, info.Data)
 		}
 	}
-	if len(seen) != 17 {
+	if len(seen) != 18 {
 		t.Errorf("%d types", len(seen))
 	}
 	if _, err := (Event{Type: "com.example"}).Payload(); !errors.Is(err, ErrUnknownType) {

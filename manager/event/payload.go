@@ -32,6 +32,8 @@ func newData(name string) any {
 		return new(RollbackData)
 	case "CheckpointData":
 		return new(CheckpointData)
+	case "PruneData":
+		return new(PruneData)
 	case "VerdictData":
 		return new(VerdictData)
 	case "CascadeData":

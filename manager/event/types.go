@@ -1,5 +1,7 @@
 package event
 
+import "time"
+
 // Type is what happened. Types are stable: they are added, never renamed.
 type Type string
 
@@ -18,6 +20,7 @@ const (
 	CascadeStarted         Type = typePrefix + "cascade.started.v1"
 	CascadeCompleted       Type = typePrefix + "cascade.completed.v1"
 	CheckpointCreated      Type = typePrefix + "checkpoint.created.v1"
+	CheckpointsPruned      Type = typePrefix + "checkpoints.pruned.v1"
 	BaselineEstablished    Type = typePrefix + "baseline.established.v1"
 	RegressionDetected     Type = typePrefix + "regression.detected.v1"
 	EmergencyDeclared      Type = typePrefix + "emergency.declared.v1"
@@ -49,6 +52,7 @@ func Types() []TypeInfo {
 		{CascadeStarted, "a row of rollbacks begins", "the failed version", "CascadeData"},
 		{CascadeCompleted, "a row of rollbacks ended, well or not", "the failed version", "CascadeData"},
 		{CheckpointCreated, "a checkpoint was recorded", "the version", "CheckpointData"},
+		{CheckpointsPruned, "checkpoints were pruned, or pruned ones dropped for good", "the record", "PruneData"},
 		{BaselineEstablished, "a version is the first that was verified good", "the version", "VerdictData"},
 		{RegressionDetected, "a metric of a version regressed", "the version", "VerdictData"},
 		{EmergencyDeclared, "an emergency was declared", "the incident", "EmergencyData"},
@@ -92,6 +96,18 @@ type CheckpointData struct {
 	Bytes      int64  `json:"bytes"`
 	Partial    bool   `json:"partial"`
 	DurationMS int64  `json:"duration_ms"`
+}
+
+// PruneData is about checkpoints that were taken out of the list, and can be brought
+// back until Until, and about ones that went for good.
+type PruneData struct {
+	RecordID string     `json:"record_id"`
+	Pruned   []string   `json:"pruned"`
+	Until    *time.Time `json:"until,omitempty"`
+	Expired  []string   `json:"expired"`
+	Outcome  string     `json:"outcome"`
+	Actor    string     `json:"actor"`
+	Reason   string     `json:"reason,omitempty"`
 }
 
 // VerdictData is about what was found of a version.

@@ -59,7 +59,7 @@ func (k Key) hint() string { return k.Name + " takes " + k.Takes() }
 
 // Keys is the table of all keys. The caller owns the result.
 func Keys() []Key {
-	return slices.Concat(rollbackKeys(), verdictKeys(), eventKeys(), triggerKeys(), metricKeys(), sinkKeys())
+	return slices.Concat(rollbackKeys(), retentionKeys(), verdictKeys(), eventKeys(), triggerKeys(), metricKeys(), sinkKeys())
 }
 
 // sections maps the names of sections, in lower case, to whether they take a name.

@@ -86,6 +86,26 @@ func plainCases() map[string]keyCase {
 	}
 }
 
+func retentionCases() map[string]keyCase {
+	counts := map[string]func(*Policy) any{
+		"keepLast":   func(p *Policy) any { return p.Retention.Last },
+		"keepHourly": func(p *Policy) any { return p.Retention.Hourly }, "keepDaily": func(p *Policy) any { return p.Retention.Daily },
+		"keepWeekly": func(p *Policy) any { return p.Retention.Weekly }, "keepMonthly": func(p *Policy) any { return p.Retention.Monthly },
+		"keepYearly": func(p *Policy) any { return p.Retention.Yearly }, "keepGood": func(p *Policy) any { return p.Retention.Good },
+	}
+	cases := map[string]keyCase{
+		"keepWithin": {field: func(p *Policy) any { return p.Retention.Within }, standard: time.Duration(0), bad: []string{"", "7", "-1s", "3651d"},
+			good: map[string]any{"0s": time.Duration(0), "30d": 720 * time.Hour}},
+		"keepTagged": {field: func(p *Policy) any { return p.RetentionRules().Tagged }, standard: []string(nil), good: map[string]any{"release-*": []string{"release-*"}}, bad: badText},
+		"grace": {field: func(p *Policy) any { return p.Grace }, standard: 14 * 24 * time.Hour, bad: []string{"", "14", "-1d", "3651d"},
+			good: map[string]any{"0s": time.Duration(0), "1h": time.Hour}},
+	}
+	for name, field := range counts {
+		cases[name] = keyCase{field: field, standard: 0, good: map[string]any{"0": 0, "7": 7, "1000000": 1000000}, bad: []string{"", "-1", "1000001", "x"}}
+	}
+	return cases
+}
+
 func triggerCases() map[string]keyCase {
 	return map[string]keyCase{
 		"type": {field: onTrigger(func(t verdict.Trigger) any { return t.Kind }), standard: verdict.Kind(""), bad: []string{"", "Tests", "cron"},
@@ -147,6 +167,9 @@ func sinkCases() map[string]keyCase {
 
 func allCases() map[string]keyCase {
 	all := plainCases()
+	for last, c := range retentionCases() {
+		all["retention."+last] = c
+	}
 	for section, cases := range map[string]map[string]keyCase{"trigger": triggerCases(), "metric": metricCases(), "sink": sinkCases()} {
 		for last, c := range cases {
 			all[section+"."+namePart+"."+last] = c
@@ -286,7 +309,7 @@ func TestFind(t *testing.T) {
 	}
 	for name, hint := range map[string]string{
 		"thresold": "rollback.threshold", "rolback.threshold": "rollback.threshold", "rollback.maxAttempt": "rollback.maxAttempts", "direction": "metric.<name>.direction",
-		"trigger.slow.treshold": "trigger.slow.threshold", "trigger.type": "trigger.<name>.type", "xyz": "policy get", "retention.keep": "policy get", "": "policy get",
+		"trigger.slow.treshold": "trigger.slow.threshold", "trigger.type": "trigger.<name>.type", "xyz": "policy get", "zzz.qqq": "policy get", "retention.keep": "retention.keepLast", "": "policy get",
 		"metric.lat*.direction": "pattern", "maxattempt": "rollback.maxAttempts",
 	} {
 		_, _, err := Find(name)

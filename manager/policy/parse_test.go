@@ -39,9 +39,9 @@ func TestParseErrorsNameTheirLines(t *testing.T) {
 	for text, wants := range map[string][]want{
 		"# rules\n[rollback]\n\tthreshold = 2\n\n\tmaxAttempts = 0\n\tcolour = red\n": {
 			{3, "rollback.threshold", "between"}, {5, "rollback.maxAttempts", "between"}, {6, "rollback.colour", "no such key"}},
-		"[retention]\n\tkeep = 3\n\tdays = 7\n[rollback]\n\tcascade = maybe\n": {
-			{1, "retention", "no such section"}, {5, "rollback.cascade", "neither"}},
-		"[retention]\n":                                {{1, "retention", "no such section"}},
+		"[housekeeping]\n\tkeep = 3\n\tdays = 7\n[rollback]\n\tcascade = maybe\n": {
+			{1, "housekeeping", "no such section"}, {5, "rollback.cascade", "neither"}},
+		"[housekeeping]\n":                             {{1, "housekeeping", "no such section"}},
 		"[include]\n\tpath = x\n":                      {{1, "include", "no such section"}},
 		"[rollback \"x\"]\n\tthreshold = 1\n":          {{1, "rollback.x", "takes no name"}},
 		"[trigger]\n\ttype = tests\n":                  {{1, "trigger", "needs a name"}},

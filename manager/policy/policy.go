@@ -9,6 +9,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/manager/event"
+	"github.com/evoseal/git-evoseal-rollback/manager/retention"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
 
@@ -27,6 +28,11 @@ type Policy struct {
 	// OldAfter is the age from which a checkpoint is warned of; zero is never.
 	OldAfter time.Duration
 	GitFile  bool
+
+	// Retention says which checkpoints prune leaves, Grace for how long it leaves the
+	// others a way back.
+	Retention retention.Rules
+	Grace     time.Duration
 
 	Level      float64
 	MinEffect  float64

@@ -53,8 +53,10 @@ func sectionIntroductions() map[string]string {
 	return map[string]string{
 		"rollback": "When and how often to roll back, and who may.",
 		"target":   "What a rollback writes.",
-		"verdict":  "How samples are compared; [verdicts.md](verdicts.md) explains what these numbers do.",
-		"events":   "What holds for all sinks.",
+		"retention": "What `prune` keeps: whatever one of these rules is for. Where none is set, nothing is ever pruned. [retention.md](retention.md) explains\n" +
+			"them, and what stays whatever they say.",
+		"verdict": "How samples are compared; [verdicts.md](verdicts.md) explains what these numbers do.",
+		"events":  "What holds for all sinks.",
 		"trigger": "A reason for which a version fails. The triggers `tests` and `metrics` are there from the start; a section of that name changes them, and\n" +
 			"`enabled = false` switches one off. `trigger set` writes these sections as well.",
 		"metric": "What is known of one metric. The name is the metric's own, not a pattern.",
@@ -100,7 +102,7 @@ git --git-dir .evoseal/.git config --blob refs/evoseal/policy:policy -l
 	events = rollback.*
 ` + "```" + `
 
-A key that isn't set has its default. Keys of ` + "`[rollback]`, `[target]`, `[verdict]` and `[events]`" + ` may be called by their last part
+A key that isn't set has its default. Keys of ` + "`[rollback]`, `[target]`, `[retention]`, `[verdict]` and `[events]`" + ` may be called by their last part
 where only one of these sections has it: ` + "`threshold`" + ` is ` + "`rollback.threshold`" + `. Names of sections and keys are the same in capitals and small letters;
 names in quotes are not.
 
