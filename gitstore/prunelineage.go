@@ -89,8 +89,24 @@ func (s *Store) rememberGone(ctx context.Context, list []Pruned) error {
 type Lineage struct {
 	s     *Store
 	there map[ID]bool
-	// parents are those of pruned checkpoints, read when they are first needed.
-	parents map[ID]ID
+	// pruned are the pruned checkpoints, read when they are first needed.
+	pruned map[ID]prunedLink
+}
+
+// prunedLink is what is known of a pruned checkpoint.
+type prunedLink struct {
+	parent ID
+	time   time.Time
+}
+
+// Followed is what a checkpoint follows.
+type Followed struct {
+	// Commit is that of the nearest checkpoint that wasn't pruned, null at the
+	// beginning of a line. As [Checkpoint.Parent] does, it may name a commit that is
+	// no version any more for another reason.
+	Commit ID
+	// Pruned are the times of those that lie between the two, the nearest first.
+	Pruned []time.Time
 }
 
 // Lineage is that of these checkpoints, as [Store.Checkpoints] lists them.
@@ -102,29 +118,25 @@ func (s *Store) Lineage(all []Checkpoint) *Lineage {
 	return l
 }
 
-// Parent is the commit of the nearest checkpoint that c follows and that wasn't
-// pruned, and how many pruned ones lie between. It is null at the beginning of a
-// line. As [Checkpoint.Parent] does, it may name a commit that is no version any
-// more for another reason.
-func (l *Lineage) Parent(ctx context.Context, c Checkpoint) (parent ID, pruned int, err error) {
-	at := c.Parent
-	for !at.IsZero() && !l.there[at] {
-		if l.parents == nil {
-			if l.parents, err = l.s.prunedParents(ctx); err != nil {
-				return ID{}, 0, err
+// Parent tells what c follows.
+func (l *Lineage) Parent(ctx context.Context, c Checkpoint) (f Followed, err error) {
+	f.Commit = c.Parent
+	for !f.Commit.IsZero() && !l.there[f.Commit] {
+		if l.pruned == nil {
+			if l.pruned, err = l.s.prunedLinks(ctx); err != nil {
+				return Followed{Commit: c.Parent}, err
 			}
 		}
-		next, gone := l.parents[at]
-		if !gone || pruned > len(l.parents) {
+		link, gone := l.pruned[f.Commit]
+		if !gone || len(f.Pruned) > len(l.pruned) {
 			break
 		}
-		at = next
-		pruned++
+		f.Commit, f.Pruned = link.parent, append(f.Pruned, link.time)
 	}
-	return at, pruned, nil
+	return f, nil
 }
 
-func (s *Store) prunedParents(ctx context.Context) (map[ID]ID, error) {
+func (s *Store) prunedLinks(ctx context.Context) (map[ID]prunedLink, error) {
 	waiting, err := s.Pruned(ctx)
 	if err != nil {
 		return nil, err
@@ -133,17 +145,18 @@ func (s *Store) prunedParents(ctx context.Context) (map[ID]ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	parents := make(map[ID]ID, len(gone)+len(waiting))
+	links := make(map[ID]prunedLink, len(gone)+len(waiting))
 	for id, g := range gone {
-		parents[id] = ID{}
+		link := prunedLink{time: g.Time}
 		if p, err := ParseID(g.Parent); err == nil {
-			parents[id] = p
+			link.parent = p
 		}
+		links[id] = link
 	}
 	for _, p := range waiting {
-		parents[p.Commit] = p.Parent
+		links[p.Commit] = prunedLink{p.Parent, p.Time}
 	}
-	return parents, nil
+	return links, nil
 }
 
 // ParentOf is the nearest checkpoint that c follows and that wasn't pruned. The
@@ -158,14 +171,14 @@ func (s *Store) parentOf(ctx context.Context, c Checkpoint, rev, first string) (
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	parent, pruned, err := s.Lineage(all).Parent(ctx, c)
+	parent, err := s.Lineage(all).Parent(ctx, c)
 	switch {
 	case err != nil:
 		return Checkpoint{}, err
-	case parent.IsZero() && pruned > 0:
-		return Checkpoint{}, &NotFoundError{Rev: rev, Detail: fmt.Sprintf("%s; %d more were pruned", first, pruned)}
-	case parent.IsZero():
+	case parent.Commit.IsZero() && len(parent.Pruned) > 0:
+		return Checkpoint{}, &NotFoundError{Rev: rev, Detail: fmt.Sprintf("%s; %d more were pruned", first, len(parent.Pruned))}
+	case parent.Commit.IsZero():
 		return Checkpoint{}, &NotFoundError{Rev: rev, Detail: first}
 	}
-	return s.byCommit(ctx, parent, rev)
+	return s.byCommit(ctx, parent.Commit, rev)
 }

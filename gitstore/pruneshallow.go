@@ -3,6 +3,7 @@ package gitstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,7 @@ func (s *Store) setShallow(ctx context.Context, leaving map[string]bool, gone ma
 	for id := range gone {
 		c.gone[id] = !c.tips[id]
 	}
-	return refError(s.refs.Edit(ctx, shallowFile, func(old []byte) ([]byte, error) {
+	err = s.refs.Edit(ctx, shallowFile, func(old []byte) ([]byte, error) {
 		c.listed = parseShallow(old)
 		if err := c.walk(ctx, tips); err != nil {
 			return nil, err
@@ -84,7 +85,19 @@ func (s *Store) setShallow(ctx context.Context, leaving map[string]bool, gone ma
 			return old, nil
 		}
 		return content, nil
-	}))
+	})
+	if err != nil {
+		return refError(err)
+	}
+	return s.dropCommitGraph()
+}
+
+// dropCommitGraph removes git's cache of who follows whom, which knows of no cuts:
+// `git fsck` would find the two at odds. Git makes none anew beside the list, and
+// needs none.
+func (s *Store) dropCommitGraph() error {
+	info := filepath.Join(s.db.Dir(), "info")
+	return errors.Join(os.RemoveAll(filepath.Join(info, "commit-graph")), os.RemoveAll(filepath.Join(info, "commit-graphs")))
 }
 
 // tips are the commits that refs of checkpoints and branches name.

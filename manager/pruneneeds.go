@@ -48,7 +48,7 @@ func items(l *lineage, needs map[gitstore.ID][]string) []retention.Item {
 	list := make([]retention.Item, len(l.all))
 	for i, c := range l.all {
 		list[i] = retention.Item{
-			ID: itemID(c), Follows: versions[l.parents[c.Commit]], Version: c.Version, Time: c.Time,
+			ID: itemID(c), Follows: versions[l.follows[c.Commit].Commit], Between: l.follows[c.Commit].Pruned, Version: c.Version, Time: c.Time,
 			Good: l.state(c) == verdict.Good, Generated: gitstore.IsGenerated(c.Version), Needed: needs[c.Commit],
 		}
 	}

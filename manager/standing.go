@@ -158,8 +158,8 @@ func (m *Manager) isFirstGood(ctx context.Context, s *gitstore.Store) (bool, err
 type lineage struct {
 	all      []gitstore.Checkpoint
 	byCommit map[gitstore.ID]gitstore.Checkpoint
-	// parents leads past pruned checkpoints.
-	parents   map[gitstore.ID]gitstore.ID
+	// follows leads past pruned checkpoints.
+	follows   map[gitstore.ID]gitstore.Followed
 	standings map[gitstore.ID]verdict.Standing
 }
 
@@ -168,13 +168,12 @@ func (m *Manager) lineage(ctx context.Context, s *gitstore.Store) (*lineage, err
 	if err != nil {
 		return nil, err
 	}
-	l := &lineage{all: all, byCommit: make(map[gitstore.ID]gitstore.Checkpoint, len(all)), parents: make(map[gitstore.ID]gitstore.ID, len(all))}
+	l := &lineage{all: all, byCommit: make(map[gitstore.ID]gitstore.Checkpoint, len(all)), follows: make(map[gitstore.ID]gitstore.Followed, len(all))}
 	across := s.Lineage(all)
 	for _, c := range all {
 		l.byCommit[c.Commit] = c
-		if l.parents[c.Commit], _, err = across.Parent(ctx, c); err != nil {
+		if l.follows[c.Commit], err = across.Parent(ctx, c); err != nil {
 			m.log.Warn("what pruned checkpoints followed can't be read", "error", err)
-			l.parents[c.Commit] = c.Parent
 		}
 	}
 	l.standings, err = m.standings(ctx, s)
@@ -185,7 +184,7 @@ func (m *Manager) lineage(ctx context.Context, s *gitstore.Store) (*lineage, err
 func (l *lineage) ancestors(c gitstore.Checkpoint) []gitstore.Checkpoint {
 	var list []gitstore.Checkpoint
 	for {
-		parent, ok := l.byCommit[l.parents[c.Commit]]
+		parent, ok := l.byCommit[l.follows[c.Commit].Commit]
 		if !ok || len(list) > len(l.all) {
 			return list
 		}

@@ -72,17 +72,17 @@ func lineage(ctx context.Context, s *gitstore.Store, from string, limit int) ([]
 	line := []gitstore.Checkpoint{cp}
 	across := s.Lineage(all)
 	for limit <= 0 || len(line) < limit {
-		parent, _, err := across.Parent(ctx, cp)
+		parent, err := across.Parent(ctx, cp)
 		if err != nil {
 			return nil, err
 		}
-		if parent.IsZero() {
+		if parent.Commit.IsZero() {
 			break
 		}
-		next, ok := byCommit[parent]
+		next, ok := byCommit[parent.Commit]
 		if !ok {
 			// One that --force put another in the place of is found by its commit.
-			if next, err = s.Resolve(ctx, parent.String()); errors.Is(err, gitstore.ErrNotFound) {
+			if next, err = s.Resolve(ctx, parent.Commit.String()); errors.Is(err, gitstore.ErrNotFound) {
 				break
 			} else if err != nil {
 				return nil, err

@@ -91,19 +91,23 @@ func (l *list) settle(i int, at map[string]int, now time.Time) {
 	}
 	for _, i := range slices.Backward(line) {
 		e := &l.all[i]
-		e.when, e.depth = e.Time, 0
-		e.future = e.Time.After(now.Add(tolerance))
-		p, ok := at[e.Follows]
-		if !ok || l.all[p].depth < 0 {
-			continue
+		e.when, e.depth = e.Time, len(e.Between)
+		e.future = ahead(e.Time, now)
+		before := e.Between
+		if p, ok := at[e.Follows]; ok && l.all[p].depth >= 0 {
+			e.depth += l.all[p].depth + 1
+			before = append(slices.Clone(before), l.all[p].when)
 		}
-		parent := &l.all[p]
-		e.depth = parent.depth + 1
-		if !parent.future && !e.future && parent.when.After(e.when) {
-			e.when = parent.when
+		for _, t := range before {
+			if !e.future && !ahead(t, now) && t.After(e.when) {
+				e.when = t
+			}
 		}
 	}
 }
+
+// ahead says that a time can't be right.
+func ahead(t, now time.Time) bool { return t.After(now.Add(tolerance)) }
 
 func (l *list) keep(i int, reason string) {
 	e := &l.all[i]

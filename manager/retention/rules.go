@@ -28,8 +28,10 @@ func (r Rules) None() bool {
 type Item struct {
 	// ID names it, Follows is the one that it follows, empty for none.
 	ID, Follows string
-	Version     string
-	Time        time.Time
+	// Between are the times of those, pruned before, that lie between the two.
+	Between []time.Time
+	Version string
+	Time    time.Time
 	// Good says that it was verified good, Generated that nobody gave it its name.
 	Good, Generated bool
 	// Needed are reasons for which it must stay whatever the rules say.
