@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,17 +59,18 @@ func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 			all = append(all, c)
 		}
 	}
-	sortNewestFirst(all)
+	sortNewestFirst(all, s.pastPruned(ctx, all))
 	return all, nil
 }
 
 // sortNewestFirst orders by time, and within one second by lineage: a child is
-// newer than its parent.
-func sortNewestFirst(all []Checkpoint) {
+// newer than its parent. Past has the parents of those whose own were pruned.
+func sortNewestFirst(all []Checkpoint, past map[ID]ID) {
 	parents := make(map[ID]ID, len(all))
 	for _, c := range all {
 		parents[c.Commit] = c.Parent
 	}
+	maps.Copy(parents, past)
 	depths := make(map[ID]int, len(all))
 	depth := func(id ID) int {
 		var path []ID

@@ -341,3 +341,31 @@ func TestIsGenerated(t *testing.T) {
 		t.Errorf("%s is one that is made", made)
 	}
 }
+
+// TestOrderWithinASecond: a child is newer than what it follows, also across those
+// that are gone.
+func TestOrderWithinASecond(t *testing.T) {
+	w := newWorld(t)
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	s := w.storeWith(clockOf(&now))
+	var middle []string
+	for _, v := range []string{"z", "m1", "m2", "y", "m3", "a"} {
+		w.write("f", "content of "+v+"\n")
+		w.record(s, RecordRequest{Version: v})
+		if v[0] == 'm' {
+			middle = append(middle, v)
+		}
+	}
+	w.prune(s, middle...)
+	for range 2 {
+		if got := w.versions(s); got != "a y z" {
+			t.Errorf("the order is %s", got)
+		}
+		if c, err := s.Resolve(context.Background(), Latest); err != nil || c.Version != "a" {
+			t.Errorf("the newest is %s, %v", c.Version, err)
+		}
+		w.expire(s, now.Add(time.Second))
+		w.git("--git-dir=.evoseal/.git", "gc", "-q", "--prune=now")
+		s = w.storeWith(clockOf(&now))
+	}
+}

@@ -159,6 +159,34 @@ func (s *Store) prunedLinks(ctx context.Context) (map[ID]prunedLink, error) {
 	return links, nil
 }
 
+// pastPruned tells what those follow whose parents were pruned, as far as it matters
+// for the order of the list: where several have the same time.
+func (s *Store) pastPruned(ctx context.Context, all []Checkpoint) map[ID]ID {
+	at := make(map[time.Time]int, len(all))
+	for _, c := range all {
+		at[c.Time]++
+	}
+	var l *Lineage
+	past := make(map[ID]ID)
+	for _, c := range all {
+		if at[c.Time] < 2 || c.Parent.IsZero() {
+			continue
+		}
+		if l == nil {
+			l = s.Lineage(all)
+		}
+		f, err := l.Parent(ctx, c)
+		if err != nil {
+			s.log.Warn("what pruned checkpoints followed can't be read", "error", err)
+			return past
+		}
+		if f.Commit != c.Parent {
+			past[c.Commit] = f.Commit
+		}
+	}
+	return past
+}
+
 // ParentOf is the nearest checkpoint that c follows and that wasn't pruned. The
 // error matches [ErrNotFound] when there is none.
 func (s *Store) ParentOf(ctx context.Context, c Checkpoint) (Checkpoint, error) {

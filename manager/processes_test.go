@@ -55,6 +55,11 @@ func childWork(work, dir string) error {
 	case "cascade":
 		_, err := m.CascadingRollback(ctx, CascadeRequest{Failed: "v6", MaxAttempts: 9})
 		return err
+	case "prune-to-and-fro":
+		return pruneToAndFro(ctx, m)
+	case "prune-for-good":
+		_, err := m.Prune(ctx, pruneAllBut(1, 0))
+		return err
 	}
 	return errors.New("no such work: " + work)
 }

@@ -38,6 +38,9 @@ const renamedAtOnce = 64
 // Errors match [ErrLocked], [ErrChanged] for a new name that is taken, and
 // [ErrConflict]; refs may have been renamed all the same, a run of them at a time.
 func (db *DB) Rename(ctx context.Context, list []Rename) (done []Rename, err error) {
+	// Renaming takes so many locks that a dead process's are worth looking for, also
+	// those that aren't in the way here: git waits for each.
+	db.bury()
 	list = slices.Clone(list)
 	// One order for all, so that no two wait for each other.
 	slices.SortFunc(list, func(a, b Rename) int { return cmp.Compare(a.From, b.From) })
