@@ -13,7 +13,6 @@ Whatever the rules say, these stay: the newest checkpoint, the last one verified
 It never touches the live project and no target. A run by which anything goes is recorded. ` + token,
 			examples: []example{
 				{"git evoseal-rollback prune --dry-run", "what would go, what would stay, and why"},
-				{"git evoseal-rollback policy set retention.keepLast 50", "a rule, without which nothing goes"},
 				{"git evoseal-rollback prune --keep-last 10 --keep-daily 14 --keep-tagged 'release-*'", "other rules for this one time"},
 			},
 			new: func() runner { return &pruneOptions{} },
