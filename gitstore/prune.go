@@ -113,6 +113,10 @@ func (s *Store) Pruned(ctx context.Context) ([]Pruned, error) {
 	if err != nil {
 		s.log.Warn("some pruned checkpoints can't be read", "error", err)
 	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	tags := s.tagsByName()
 	var all []Pruned
 	for _, r := range list {
 		if err := ctx.Err(); err != nil {
@@ -122,7 +126,7 @@ func (s *Store) Pruned(ctx context.Context) ([]Pruned, error) {
 		if !ok {
 			continue
 		}
-		if tag, err := s.refs.Read(tagPrefix + version); err == nil && tag == r.ID {
+		if tags[version] == r.ID {
 			// It is there under both names, and so it isn't pruned.
 			continue
 		}
@@ -137,6 +141,20 @@ func (s *Store) Pruned(ctx context.Context) ([]Pruned, error) {
 	}
 	slices.SortStableFunc(all, func(a, b Pruned) int { return b.At.Compare(a.At) })
 	return all, nil
+}
+
+// tagsByName are the tags, by their names without the prefix. Reading all at once is
+// cheaper than reading each.
+func (s *Store) tagsByName() map[string]ID {
+	list, err := s.refs.List(tagPrefix)
+	if err != nil {
+		s.log.Warn("some tags can't be read", "error", err)
+	}
+	all := make(map[string]ID, len(list))
+	for _, r := range list {
+		all[strings.TrimPrefix(r.Name, tagPrefix)] = r.ID
+	}
+	return all
 }
 
 func parsePruned(ref string) (at time.Time, version string, ok bool) {
@@ -155,13 +173,14 @@ func (s *Store) settlePruned(ctx context.Context) ([]Pruned, error) {
 	if err != nil {
 		s.log.Warn("some pruned checkpoints can't be read", "error", err)
 	}
+	tags := s.tagsByName()
 	var both []refs.Rename
 	for _, r := range list {
 		_, version, ok := parsePruned(r.Name)
 		if !ok {
 			continue
 		}
-		if tag, err := s.refs.Read(tagPrefix + version); err == nil && tag == r.ID {
+		if tags[version] == r.ID {
 			both = append(both, refs.Rename{From: r.Name, ID: r.ID})
 		}
 	}
@@ -185,6 +204,7 @@ func (s *Store) RestorePruned(ctx context.Context, versions ...string) ([]Checkp
 	if err != nil {
 		return nil, err
 	}
+	tags, named := s.tagsByName(), make(map[string]bool)
 	var back []Checkpoint
 	var renames []refs.Rename
 	for _, version := range versions {
@@ -193,10 +213,11 @@ func (s *Store) RestorePruned(ctx context.Context, versions ...string) ([]Checkp
 			return nil, &NotFoundError{Rev: version, Detail: s.whereGone(ctx, version, "no pruned checkpoint that waits has this name")}
 		}
 		p := waiting[i]
-		if slices.ContainsFunc(renames, func(r refs.Rename) bool { return r.From == p.ref }) {
+		if named[p.ref] {
 			continue
 		}
-		if _, err := s.refs.Read(tagPrefix + p.Version); err == nil {
+		named[p.ref] = true
+		if _, taken := tags[p.Version]; taken {
 			return nil, &ExistsError{Version: p.Version}
 		}
 		back = append(back, p.Checkpoint)

@@ -57,7 +57,7 @@ func TestKilledPrunes(t *testing.T) {
 		cmd := w.child("prune-to-and-fro")
 		cmd.Stderr = nil
 		w.must(cmd.Start())
-		time.Sleep(rand.N(300*time.Millisecond))
+		time.Sleep(rand.N(300 * time.Millisecond))
 		cmd.Process.Kill()
 		cmd.Wait()
 		left, waiting := strings.Fields(w.left(m)), strings.Fields(w.waiting(m))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,51 +59,88 @@ func (db *DB) Rename(ctx context.Context, list []Rename) (done []Rename, err err
 }
 
 func (db *DB) renameSome(ctx context.Context, list []Rename) (done []Rename, err error) {
-	var held []*Held
-	release := func() {
-		for _, h := range held {
-			h.Release()
+	var locks []*lockFile
+	defer func() {
+		for _, l := range locks {
+			l.release()
 		}
 		for _, r := range list {
 			db.removeEmptyParents(r.From)
 			db.removeEmptyParents(r.To)
 		}
-	}
-	defer release()
+	}()
 	for _, r := range list {
-		from, err := db.hold(ctx, r.From)
-		if err != nil {
-			return nil, err
-		}
-		held = append(held, from)
-		if have, _ := from.Current(); from.Broken() != nil || have != r.ID {
-			continue
-		}
-		if r.To != "" {
-			to, err := db.hold(ctx, r.To)
+		for _, name := range []string{r.From, r.To} {
+			if name == "" {
+				continue
+			}
+			lock, err := db.lockName(ctx, name)
 			if err != nil {
 				return nil, err
 			}
-			held = append(held, to)
-			if have, taken := to.Current(); taken || to.Broken() != nil {
+			locks = append(locks, lock)
+		}
+	}
+	// Once for all: what is locked doesn't change.
+	packed, err := db.readPacked()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		if have, err := db.valueOf(packed, r.From); err != nil || have != r.ID {
+			continue
+		}
+		if r.To != "" {
+			if have, err := db.valueOf(packed, r.To); err != nil || have != (ID{}) {
 				return nil, &ChangedError{Name: r.To, Have: have}
 			}
 		}
 		done = append(done, r)
 	}
-	if err := db.renamePacked(ctx, done); err != nil {
+	lock, err := db.lock(ctx, db.packedPath())
+	if err != nil {
+		return nil, err
+	}
+	// Until the loose ones are gone: who packs refs meanwhile would find them, and
+	// bring the old names back.
+	defer lock.release()
+	if err := db.renamePacked(done); err != nil {
 		return nil, err
 	}
 	return done, db.dropLoose(done)
 }
 
-// renamePacked makes the change in packed-refs.
-func (db *DB) renamePacked(ctx context.Context, list []Rename) error {
-	lock, err := db.lock(ctx, db.packedPath())
-	if err != nil {
-		return err
+// lockName takes a ref's lock.
+func (db *DB) lockName(ctx context.Context, name string) (*lockFile, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
 	}
-	defer lock.release()
+	lock, err := db.lock(ctx, db.path(name))
+	if err != nil {
+		if with := db.loosePrefix(name); with != "" && (isNotDir(err) || errors.Is(err, fs.ErrExist)) {
+			return nil, &ConflictError{Name: name, With: with}
+		}
+	}
+	return lock, err
+}
+
+// valueOf is what a locked ref names, the null id for nothing.
+func (db *DB) valueOf(packed *packedRefs, name string) (ID, error) {
+	id, next, err := db.readLoose(name)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		if i, ok := packed.find(name); ok {
+			return packed.refs[i].ID, nil
+		}
+		return ID{}, nil
+	case err == nil && next != "":
+		return ID{}, fmt.Errorf("ref %s is symbolic", name)
+	}
+	return id, err
+}
+
+// renamePacked makes the change in packed-refs, whose lock is held.
+func (db *DB) renamePacked(list []Rename) error {
 	packed, err := db.readPacked()
 	if err != nil {
 		return err
@@ -126,10 +164,32 @@ func (db *DB) renamePacked(ctx context.Context, list []Rename) error {
 	}
 	packed.refs = append(packed.refs, add...)
 	slices.SortFunc(packed.refs, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
-	if err := lock.write(packed.encode()); err != nil {
+	return db.replacePacked(packed.encode())
+}
+
+// packedTemp begins the names of files that are to be packed-refs. Git has a name
+// of its own for them, and gives up where a crash has left one.
+const packedTemp = "packed-refs_"
+
+// replacePacked publishes packed-refs and lets its lock be: the lock's own file can't
+// become what it locks as long as it is to be held.
+func (db *DB) replacePacked(content []byte) error {
+	dir := db.opts.JournalDir
+	if dir == "" {
+		dir = db.dir
+	}
+	if _, err := durable.Sweep(dir, packedTemp); err != nil {
+		db.opts.Log.Debug("what dead processes left can't be swept up", "error", err)
+	}
+	f, err := durable.Create(dir, packedTemp, 0o644)
+	if err != nil {
 		return err
 	}
-	return lock.publish(db.packedPath())
+	defer f.Discard()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return f.Publish(db.packedPath())
 }
 
 // clash finds a ref that can't be beside a new one. Unlike conflicts it doesn't
