@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"golang.org/x/sys/unix"
 )
 
@@ -203,6 +204,8 @@ func TestPruneBesideGC(t *testing.T) {
 			if _, err := s.RestorePruned(ctx, "loose"); err != nil {
 				t.Fatal(err)
 			}
+			// Loose once more, for git to pack at the wrong moment.
+			w.must(s.refs.Update(ctx, refs.Update{Name: tagPrefix + "loose", New: lonely.Tag}))
 			select {
 			case err := <-ended:
 				over = true
