@@ -37,32 +37,6 @@ type Checkpoint struct {
 	MetaID ID
 }
 
-// Checkpoints lists all of them, newest first. A tag that isn't a checkpoint is
-// left out; one whose objects are damaged is left out with a warning in the log,
-// and [Store.Verify] names it.
-func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
-	refs, err := s.refs.List(tagPrefix)
-	if err != nil {
-		s.log.Warn("some tags can't be read", "error", err)
-	}
-	var all []Checkpoint
-	for _, r := range refs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		c, err := s.load(strings.TrimPrefix(r.Name, tagPrefix), r.ID)
-		switch {
-		case errors.Is(err, errNotCheckpoint):
-		case err != nil:
-			s.log.Warn("checkpoint can't be read", "version", strings.TrimPrefix(r.Name, tagPrefix), "error", err)
-		default:
-			all = append(all, c)
-		}
-	}
-	sortNewestFirst(all, s.pastPruned(ctx, all))
-	return all, nil
-}
-
 // sortNewestFirst orders by time, and within one second by lineage: a child is
 // newer than its parent. Past has the parents of those whose own were pruned.
 func sortNewestFirst(all []Checkpoint, past map[ID]ID) {
@@ -169,16 +143,21 @@ func (s *Store) byVersion(version string) (Checkpoint, error) {
 }
 
 func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, error) {
-	all, err := s.Checkpoints(ctx)
+	l, err := s.list(ctx)
 	if err != nil {
 		return Checkpoint{}, err
 	}
 	if base == Latest || base == "" {
-		if len(all) == 0 {
-			return Checkpoint{}, &NotFoundError{Rev: rev, Detail: "there are none yet"}
+		newest, err := l.newestWhole(ctx)
+		if newest == nil && err == nil {
+			err = &NotFoundError{Rev: rev, Detail: "there are none yet"}
 		}
-		return all[0], nil
+		if err != nil {
+			return Checkpoint{}, err
+		}
+		return *newest, nil
 	}
+	all := l.newest(-1)
 	var found []Checkpoint
 	for _, c := range all {
 		if c.Version == base {

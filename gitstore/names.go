@@ -45,23 +45,11 @@ func CheckVersion(name string) error {
 	return &NameError{Name: name, Reason: reason}
 }
 
-// conflict finds the version that keeps name from existing beside it: git can't
-// hold both v1 and v1/x.
-func conflict(name string, have []string) (string, bool) {
-	for _, h := range have {
-		if strings.HasPrefix(h, name+"/") || strings.HasPrefix(name, h+"/") {
-			return h, true
-		}
-	}
-	return "", false
-}
-
-// generateVersion makes a name that sorts by time and isn't taken.
-func generateVersion(now time.Time, taken func(string) bool) string {
-	base := now.UTC().Format("20060102T150405Z")
-	name := base
-	for n := 2; taken(name); n++ {
-		name = fmt.Sprintf("%s.%d", base, n)
+// generateVersion makes the n-th name of that second; names sort by time.
+func generateVersion(now time.Time, n int) string {
+	name := now.UTC().Format("20060102T150405Z")
+	if n > 1 {
+		name = fmt.Sprintf("%s.%d", name, n)
 	}
 	return name
 }

@@ -336,7 +336,7 @@ func TestIsGenerated(t *testing.T) {
 			t.Errorf("%q: %v", name, got)
 		}
 	}
-	made := generateVersion(time.Now(), func(string) bool { return false })
+	made := generateVersion(time.Now(), 1)
 	if !IsGenerated(made) {
 		t.Errorf("%s is one that is made", made)
 	}

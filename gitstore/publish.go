@@ -40,6 +40,7 @@ func (r *recording) publish(ctx context.Context) error {
 	if err := s.refs.Update(ctx, refs.Update{Name: latestRef, New: c.Commit, Reason: "checkpoint: " + c.Version}); err != nil {
 		s.log.Warn("the branch that plain git checks out can't be moved", "error", err)
 	}
+	s.packTags(ctx)
 	return nil
 }
 

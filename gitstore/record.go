@@ -2,14 +2,14 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"golang.org/x/sys/unix"
@@ -152,44 +152,61 @@ type content struct {
 
 // name settles version, parent and time before any work is done.
 func (r *recording) name(ctx context.Context) error {
-	names, err := r.s.tagNames()
-	if err != nil {
-		return err
-	}
 	if err := r.place(ctx); err != nil {
 		return err
 	}
-	if r.req.Version == "" || r.generated {
-		r.generated = true
-		r.req.Version = generateVersion(r.when, func(v string) bool { _, taken := names[v]; return taken })
-	}
-	if err := CheckVersion(r.req.Version); err != nil {
+	r.generated = r.generated || r.req.Version == ""
+	ref, old, err := r.settleName()
+	if err != nil {
 		return err
 	}
-	old, taken := names[r.req.Version]
-	if taken && !r.req.Force {
-		return &ExistsError{Version: r.req.Version}
-	}
 	r.replaces = old
-	if other, ok := conflict(r.req.Version, slices.Collect(maps.Keys(names))); ok {
+	other, err := r.s.refs.Conflict(ref)
+	if err != nil {
+		return refError(err)
+	}
+	if other = strings.TrimPrefix(other, tagPrefix); other != "" {
 		return &NameError{Name: r.req.Version, Reason: fmt.Sprintf("git can't hold it beside %q", other), Conflict: other}
 	}
 	return nil
 }
 
+// settleName makes a name up where none was asked for, and says what its ref is and
+// names so far.
+func (r *recording) settleName() (ref string, old ID, err error) {
+	for n := 1; ; n++ {
+		if r.generated {
+			r.req.Version = generateVersion(r.when, n)
+		}
+		if err := CheckVersion(r.req.Version); err != nil {
+			return "", ID{}, err
+		}
+		ref = tagPrefix + r.req.Version
+		old, err = r.s.refs.Read(ref)
+		switch {
+		case errors.Is(err, refs.ErrNotFound):
+			return ref, ID{}, nil
+		case r.generated:
+		case err != nil:
+			return "", ID{}, refError(err)
+		case !r.req.Force:
+			return "", ID{}, &ExistsError{Version: r.req.Version}
+		default:
+			return ref, old, nil
+		}
+	}
+}
+
 // place finds the parent, and a time that makes the checkpoint the newest.
 func (r *recording) place(ctx context.Context) error {
-	all, err := r.s.Checkpoints(ctx)
+	newest, err := r.s.newestWhole(ctx)
 	if err != nil {
 		return err
 	}
-	r.when = r.s.now().Truncate(time.Second)
-	if len(all) > 0 {
-		r.parent = &all[0]
-		// A clock that was set back must not make the newest look old.
-		if r.when.Before(all[0].Time) {
-			r.when = all[0].Time
-		}
+	r.when, r.parent = r.s.now().Truncate(time.Second), newest
+	// A clock that was set back must not make the newest look old.
+	if newest != nil && r.when.Before(newest.Time) {
+		r.when = newest.Time
 	}
 	if r.req.Parent == "" {
 		return nil
@@ -200,23 +217,10 @@ func (r *recording) place(ctx context.Context) error {
 	}
 	r.parent = &p
 	// Within one second, lineage tells which one is newer; here it can't.
-	if len(all) > 0 && p.Commit != all[0].Commit && !r.when.After(all[0].Time) {
-		r.when = all[0].Time.Add(time.Second)
+	if newest != nil && p.Commit != newest.Commit && !r.when.After(newest.Time) {
+		r.when = newest.Time.Add(time.Second)
 	}
 	return nil
-}
-
-// tagNames returns every tag of the store, checkpoint or not.
-func (s *Store) tagNames() (map[string]ID, error) {
-	refs, err := s.refs.List(tagPrefix)
-	if refs == nil && err != nil {
-		return nil, err
-	}
-	names := make(map[string]ID, len(refs))
-	for _, ref := range refs {
-		names[strings.TrimPrefix(ref.Name, tagPrefix)] = ref.ID
-	}
-	return names, nil
 }
 
 // scan reads the project into the pack.

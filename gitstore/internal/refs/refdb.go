@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,6 +37,11 @@ type Options struct {
 type DB struct {
 	dir  string
 	opts Options
+
+	// packed is packed-refs as it was in the state of packedStamp; nil for unknown.
+	packedMu    sync.Mutex
+	packed      *packedLines
+	packedStamp PackedStamp
 }
 
 // Open returns the refs of the repository whose common directory is gitDir.
@@ -152,12 +158,12 @@ func (db *DB) readOne(name string) (id ID, next string, err error) {
 	if !errors.Is(err, ErrNotFound) {
 		return id, next, err
 	}
-	packed, err := db.readPacked()
+	packed, err := db.packedLines()
 	if err != nil {
 		return ID{}, "", err
 	}
-	if i, ok := packed.find(name); ok {
-		return packed.refs[i].ID, "", nil
+	if id, found := packed.find(name); found {
+		return id, "", nil
 	}
 	// git may have packed the ref between our two looks.
 	return db.readLoose(name)
@@ -269,13 +275,29 @@ func (p *packedRefs) encode() []byte {
 // outrank packed ones. Refs that are broken don't hide the others: they are in
 // the error, each a [BrokenError].
 func (db *DB) List(prefix string) ([]Ref, error) {
-	var loose []Ref
-	var broken []error
+	loose, broken, err := db.listLoose(prefix)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := db.readPacked()
+	if err != nil {
+		return loose, errors.Join(append(broken, err)...)
+	}
+	return merge(loose, packed, prefix, broken), errors.Join(broken...)
+}
+
+// ListLoose is List for refs that have a file of their own.
+func (db *DB) ListLoose(prefix string) ([]Ref, error) {
+	loose, broken, err := db.listLoose(prefix)
+	return loose, errors.Join(append(broken, err)...)
+}
+
+func (db *DB) listLoose(prefix string) (loose []Ref, broken []error, err error) {
 	root := db.path("refs")
 	if dir := strings.TrimRight(prefix, "/"); strings.HasSuffix(prefix, "/") && strings.HasPrefix(prefix, "refs/") {
 		root = db.path(dir)
 	}
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 				return nil
@@ -303,14 +325,7 @@ func (db *DB) List(prefix string) ([]Ref, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	packed, err := db.readPacked()
-	if err != nil {
-		return loose, errors.Join(append(broken, err)...)
-	}
-	return merge(loose, packed, prefix, broken), errors.Join(broken...)
+	return loose, broken, err
 }
 
 // merge lays loose refs over packed ones.

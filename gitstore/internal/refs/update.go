@@ -180,51 +180,37 @@ func (h *Held) CommitAfter(id ID, reason string, last func() error) error {
 	return h.lock.publish(final)
 }
 
-// remove deletes the ref: packed first, lest an old value come to light.
+// remove deletes the ref: packed first, lest an old value come to light. Packed-refs
+// stays locked until the loose file is gone: whoever packs refs meanwhile would bring
+// the ref back.
 func (h *Held) remove() error {
-	if err := h.db.unpack(h.name); err != nil {
+	db, path := h.db, h.db.path(h.name)
+	lock, err := db.lock(context.Background(), db.packedPath())
+	if err != nil {
 		return err
 	}
-	path := h.db.path(h.name)
+	defer lock.release()
+	packed, err := db.readPacked()
+	if err != nil {
+		return err
+	}
+	if i, ok := packed.find(h.name); ok {
+		packed.refs = slices.Delete(packed.refs, i, i+1)
+		if err := db.replacePacked(packed.encode()); err != nil {
+			return err
+		}
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	err := os.Remove(h.db.logPath(h.name))
+	err = os.Remove(db.logPath(h.name))
 	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 		return nil
 	}
 	return err
-}
-
-// unpack takes a ref out of packed-refs.
-func (db *DB) unpack(name string) error {
-	packed, err := db.readPacked()
-	if err != nil {
-		return err
-	}
-	if _, ok := packed.find(name); !ok {
-		return nil
-	}
-	lock, err := db.lock(context.Background(), db.packedPath())
-	if err != nil {
-		return err
-	}
-	defer lock.release()
-	if packed, err = db.readPacked(); err != nil {
-		return err
-	}
-	i, ok := packed.find(name)
-	if !ok {
-		return nil
-	}
-	packed.refs = slices.Delete(packed.refs, i, i+1)
-	if err := lock.write(packed.encode()); err != nil {
-		return err
-	}
-	return lock.publish(db.packedPath())
 }
 
 // conflicts finds a ref whose name is a directory of this one's, or the other
@@ -233,19 +219,24 @@ func (db *DB) conflicts(name string) error {
 	if with := db.loosePrefix(name); with != "" {
 		return &ConflictError{Name: name, With: with}
 	}
-	below, err := db.List(name + "/")
-	if len(below) > 0 {
-		return &ConflictError{Name: name, With: below[0].Name}
+	if db.looseBelow(name) {
+		below, err := db.List(name + "/")
+		if len(below) > 0 {
+			return &ConflictError{Name: name, With: below[0].Name}
+		}
+		if err != nil {
+			return err
+		}
 	}
+	packed, err := db.packedLines()
 	if err != nil {
 		return err
 	}
-	packed, err := db.readPacked()
-	if err != nil {
-		return err
+	if below := packed.below(name + "/"); below != "" {
+		return &ConflictError{Name: name, With: below}
 	}
 	for at := strings.LastIndexByte(name, '/'); at > 0; at = strings.LastIndexByte(name[:at], '/') {
-		if _, ok := packed.find(name[:at]); ok {
+		if _, found := packed.find(name[:at]); found {
 			return &ConflictError{Name: name, With: name[:at]}
 		}
 	}

@@ -1,0 +1,275 @@
+package gitstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
+)
+
+// listing is all checkpoints at one moment, as far as they are needed.
+type listing struct {
+	s *Store
+	// head are the newest, sorted; the index has the rest.
+	head []Checkpoint
+	rest *checkpointIndex
+	// outranked are names whose tags in the index have given way to loose ones.
+	outranked map[string]bool
+}
+
+// list looks at the tags. Those that have a file of their own are few, and read one by
+// one; of the others the index tells, which is made anew when packed-refs was changed.
+func (s *Store) list(ctx context.Context) (*listing, error) {
+	const tries = 20
+	for try := 1; ; try++ {
+		stamp, err := s.refs.PackedStamp()
+		if err != nil {
+			return nil, err
+		}
+		loose, err := s.refs.ListLoose(tagPrefix)
+		if err != nil {
+			s.log.Warn("some tags can't be read", "error", err)
+		}
+		l := &listing{s: s, outranked: make(map[string]bool)}
+		for _, r := range loose {
+			l.outranked[strings.TrimPrefix(r.Name, tagPrefix)] = true
+		}
+		outrankBroken(err, l.outranked)
+		if l.head, _, err = s.loadAll(ctx, loose, nil); err != nil {
+			return nil, err
+		}
+		l.rest = s.openCheckpointIndex(stamp, false)
+		if l.rest == nil {
+			if err := l.readPacked(ctx, stamp); err != nil {
+				return nil, err
+			}
+		}
+		// A tag that was packed between the two looks was in neither.
+		if now, err := s.refs.PackedStamp(); err != nil || now == stamp || try == tries {
+			l.settle(ctx)
+			return l, err
+		}
+	}
+}
+
+// outrankBroken adds tags whose own file is damaged: what packed-refs has under their
+// names was true once.
+func outrankBroken(err error, names map[string]bool) {
+	var b *refs.BrokenError
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			outrankBroken(err, names)
+		}
+	default:
+		if errors.As(err, &b) {
+			names[strings.TrimPrefix(b.Name, tagPrefix)] = true
+		}
+	}
+}
+
+// loadAll reads checkpoints, but for those that are known by their tag's id. Whole
+// says that none is damaged.
+func (s *Store) loadAll(ctx context.Context, list []refs.Ref, known map[ID]Checkpoint) (all []Checkpoint, whole bool, err error) {
+	whole = true
+	for _, r := range list {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		version := strings.TrimPrefix(r.Name, tagPrefix)
+		if c, ok := known[r.ID]; ok && c.Version == version {
+			all = append(all, c)
+			continue
+		}
+		c, err := s.load(version, r.ID)
+		switch {
+		case errors.Is(err, errNotCheckpoint):
+		case err != nil:
+			whole = false
+			s.log.Warn("checkpoint can't be read", "version", version, "error", err)
+		default:
+			all = append(all, c)
+		}
+	}
+	return all, whole, nil
+}
+
+// readPacked lists what packed-refs names, and makes the index of it.
+func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error {
+	packed, err := l.s.refs.ListPacked(tagPrefix)
+	if err != nil {
+		l.s.log.Warn("some tags can't be read", "error", err)
+		return nil
+	}
+	if len(packed) == 0 {
+		return nil
+	}
+	known := make(map[ID]Checkpoint)
+	if old := l.s.openCheckpointIndex(stamp, true); old != nil {
+		for i := range old.count {
+			if c, ok := old.at(i); ok {
+				known[c.Tag] = c
+			}
+		}
+	}
+	all, whole, err := l.s.loadAll(ctx, packed, known)
+	if err != nil {
+		return err
+	}
+	sortNewestFirst(all, l.s.pastPruned(ctx, all))
+	// A damaged one is to be told of at the next listing, too.
+	if now, err := l.s.refs.PackedStamp(); whole && err == nil && now == stamp {
+		if err := l.s.writeCheckpointIndex(stamp, all); err != nil {
+			l.s.log.Debug("the index of checkpoints can't be written", "error", err)
+		}
+	}
+	for _, c := range all {
+		if !l.outranked[c.Version] {
+			l.head = append(l.head, c)
+		}
+	}
+	return nil
+}
+
+// settle sorts the head. It takes the rest in where one of the head may belong
+// among them, or where only all of the lineage can tell which of two is newer.
+func (l *listing) settle(ctx context.Context) {
+	sortNewestFirst(l.head, nil)
+	next, any := l.first()
+	overlaps := any && len(l.head) > 0 && !l.head[len(l.head)-1].Time.After(next.Time)
+	if !overlaps && ofOneLine(l.head) {
+		return
+	}
+	if l.rest != nil {
+		for i := range l.rest.count {
+			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
+				l.head = append(l.head, c)
+			}
+		}
+		l.rest = nil
+	}
+	sortNewestFirst(l.head, l.s.pastPruned(ctx, l.head))
+}
+
+// ofOneLine says that of those of one second each follows the next.
+func ofOneLine(sorted []Checkpoint) bool {
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i-1].Time.Equal(sorted[i].Time) && sorted[i-1].Parent != sorted[i].Commit {
+			return false
+		}
+	}
+	return true
+}
+
+// first is the newest of the rest.
+func (l *listing) first() (Checkpoint, bool) {
+	if l.rest != nil {
+		for i := range l.rest.count {
+			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
+				return c, true
+			}
+		}
+	}
+	return Checkpoint{}, false
+}
+
+// newest returns at most n checkpoints, newest first; all of them for a negative n.
+func (l *listing) newest(n int) []Checkpoint {
+	if n >= 0 && n <= len(l.head) {
+		return l.head[:n]
+	}
+	all := l.head
+	if l.rest != nil {
+		for i := 0; i < l.rest.count && (n < 0 || len(all) < n); i++ {
+			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// newestWhole is the newest checkpoint whose own objects can be read, as they say it;
+// nil for none.
+func (l *listing) newestWhole(ctx context.Context) (*Checkpoint, error) {
+	for tried, n := 0, 1; ; n *= 8 {
+		some := l.newest(n)
+		for _, c := range some[tried:] {
+			stored, whole, err := l.s.loadAll(ctx, []refs.Ref{{Name: tagPrefix + c.Version, ID: c.Tag}}, nil)
+			if err != nil {
+				return nil, err
+			}
+			if whole && len(stored) == 1 {
+				return &stored[0], nil
+			}
+		}
+		if tried = len(some); tried < n {
+			return nil, nil
+		}
+	}
+}
+
+func (s *Store) newestWhole(ctx context.Context) (*Checkpoint, error) {
+	l, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.newestWhole(ctx)
+}
+
+// Checkpoints lists all of them, newest first. A tag that isn't a checkpoint is
+// left out; one whose objects are damaged is left out with a warning in the log,
+// and [Store.Verify] names it.
+func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) { return s.Newest(ctx, -1) }
+
+// Newest is Checkpoints for the newest n, or fewer if there aren't as many, at the
+// same cost however many there are; a negative n is all.
+func (s *Store) Newest(ctx context.Context, n int) ([]Checkpoint, error) {
+	l, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.newest(n), nil
+}
+
+// looseTags is how many tags may have files of their own before they are packed.
+const looseTags = 100
+
+// packTags keeps the number of tags small that every listing reads one by one.
+func (s *Store) packTags(ctx context.Context) {
+	if s.refs.CountLoose(tagPrefix, looseTags) < looseTags {
+		return
+	}
+	if _, err := s.PackRefs(ctx); err != nil {
+		s.log.Debug("tags stay loose", "error", err)
+	}
+}
+
+// PackRefs moves tags, and what keeps pruned and replaced ones, into packed-refs, as
+// git-pack-refs(1) does, and returns how many.
+func (s *Store) PackRefs(ctx context.Context) (int, error) {
+	total := 0
+	for _, prefix := range []string{tagPrefix, replacedRef} {
+		n, err := s.refs.Pack(ctx, prefix, s.peel)
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("packing %s: %w", prefix, refError(err))
+		}
+	}
+	return total, nil
+}
+
+// peel is what an annotated tag leads to, the null id for anything else.
+func (s *Store) peel(id [20]byte) ([20]byte, error) {
+	commit, _, err := s.readCommit(id)
+	switch {
+	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNotFound):
+		// A damaged tag is packed as it is: git would say that it can't be peeled.
+		return ID{}, err
+	case err != nil || commit == ID(id):
+		return ID{}, nil
+	}
+	return commit, nil
+}

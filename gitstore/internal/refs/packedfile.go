@@ -1,0 +1,166 @@
+package refs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// packedLines is packed-refs as it is read for one name: it is searched, not parsed.
+// Every line was looked at, so that damage can't lead the search astray: a ref that
+// is there must not be taken for none, and written over.
+type packedLines struct {
+	// refs are the lines of refs, sorted by name; those that tell what a tag leads to
+	// are left out.
+	data []byte
+	refs []int32
+}
+
+// settled is how old packed-refs must be to be known by its stat data: within a tick
+// of the clock it may be replaced unnoticed.
+const settled = 100 * time.Millisecond
+
+// packedLines reads packed-refs, unless it is what it was when it was read last.
+func (db *DB) packedLines() (*packedLines, error) {
+	stamp, err := db.PackedStamp()
+	if err != nil {
+		return nil, err
+	}
+	db.packedMu.Lock()
+	defer db.packedMu.Unlock()
+	if db.packed != nil && db.packedStamp == stamp {
+		return db.packed, nil
+	}
+	data, err := os.ReadFile(db.packedPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	p, err := newPackedLines(data)
+	if err != nil {
+		return nil, err
+	}
+	db.packed = nil
+	now, err := db.PackedStamp()
+	if age := time.Since(time.Unix(0, max(stamp.Mtime, stamp.Ctime))); err == nil && now == stamp && age > settled {
+		db.packed, db.packedStamp = p, stamp
+	}
+	return p, nil
+}
+
+func newPackedLines(data []byte) (*packedLines, error) {
+	p := &packedLines{data: data, refs: make([]int32, 0, len(data)/128+1)}
+	for at := 0; at < len(data); {
+		line, _, _ := bytes.Cut(data[at:], []byte("\n"))
+		switch {
+		case len(line) == 0, line[0] == '#', line[0] == '^' && hexName(line[1:]):
+		case len(line) > nameOffset && line[nameOffset-1] == ' ' && hexName(line[:nameOffset-1]):
+			p.refs = append(p.refs, int32(at))
+		default:
+			return nil, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
+		}
+		at += len(line) + 1
+	}
+	if byName := func(a, b int32) int { return bytes.Compare(p.name(a), p.name(b)) }; !slices.IsSortedFunc(p.refs, byName) {
+		slices.SortStableFunc(p.refs, byName)
+	}
+	return p, nil
+}
+
+// nameOffset is where a line's name begins.
+const nameOffset = 41
+
+// hexName says whether b is an object's name in hexadecimal.
+func hexName(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return len(b) == nameOffset-1
+}
+
+func (p *packedLines) name(at int32) []byte {
+	line, _, _ := bytes.Cut(p.data[at:], []byte("\n"))
+	return line[nameOffset:]
+}
+
+func (p *packedLines) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(p.refs, name, func(at int32, name string) int { return strings.Compare(string(p.name(at)), name) })
+}
+
+// find returns what the ref of that name is.
+func (p *packedLines) find(name string) (ID, bool) {
+	i, found := p.search(name)
+	if !found {
+		return ID{}, false
+	}
+	return parseID(p.data[p.refs[i]:][:nameOffset-1])
+}
+
+// below returns a ref whose name begins with prefix, empty for none.
+func (p *packedLines) below(prefix string) string {
+	if i, _ := p.search(prefix); i < len(p.refs) && bytes.HasPrefix(p.name(p.refs[i]), []byte(prefix)) {
+		return string(p.name(p.refs[i]))
+	}
+	return ""
+}
+
+// PackedStamp tells one state of packed-refs from another: the file is never changed
+// but replaced.
+type PackedStamp struct {
+	Size, Mtime, Ctime int64
+	Ino                uint64
+}
+
+// PackedStamp is the present state; the zero stamp when there is no such file.
+func (db *DB) PackedStamp() (PackedStamp, error) {
+	var st unix.Stat_t
+	err := unix.Stat(db.packedPath(), &st)
+	if errors.Is(err, unix.ENOENT) {
+		return PackedStamp{}, nil
+	}
+	if err != nil {
+		return PackedStamp{}, &fs.PathError{Op: "stat", Path: db.packedPath(), Err: err}
+	}
+	return PackedStamp{Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Ino: st.Ino}, nil
+}
+
+// ListPacked is List for packed refs only, whatever outranks them.
+func (db *DB) ListPacked(prefix string) ([]Ref, error) {
+	packed, err := db.readPacked()
+	if err != nil {
+		return nil, err
+	}
+	from, _ := packed.find(prefix)
+	to := from
+	for to < len(packed.refs) && strings.HasPrefix(packed.refs[to].Name, prefix) {
+		to++
+	}
+	return packed.refs[from:to], nil
+}
+
+// Conflict returns a ref that keeps another of that name from being made, since one
+// would be a directory of the other; empty for none.
+func (db *DB) Conflict(name string) (string, error) {
+	var c *ConflictError
+	if err := db.conflicts(name); errors.As(err, &c) {
+		return c.With, nil
+	} else if err != nil {
+		return "", err
+	}
+	return "", nil
+}
+
+// looseBelow says whether loose refs may lie below a name.
+func (db *DB) looseBelow(name string) bool {
+	fi, err := os.Lstat(filepath.Join(db.dir, filepath.FromSlash(name)))
+	return err == nil && fi.IsDir()
+}
