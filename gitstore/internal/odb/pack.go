@@ -35,6 +35,9 @@ type pack struct {
 	mu     sync.Mutex
 	file   *os.File
 	length int64
+	// users are the readers of file; a retired pack is closed by the last one.
+	users   int
+	retired bool
 }
 
 // Entry kinds that are not objects by themselves.
@@ -89,12 +92,37 @@ const maxOpenPacks = 128
 type packFile struct {
 	*os.File
 	length int64
-	keep   bool
+	// kept is the pack that keeps the file open, nil for none.
+	kept *pack
 }
 
 func (f packFile) release() {
-	if !f.keep {
+	if f.kept == nil {
 		f.Close()
+		return
+	}
+	p := f.kept
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.users--
+	p.closeUnused()
+}
+
+// retire lets go of the file of a pack that is gone, so that it takes neither a
+// descriptor nor, being deleted, any room on the disk.
+func (p *pack) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = true
+	p.closeUnused()
+}
+
+// closeUnused is called with mu held.
+func (p *pack) closeUnused() {
+	if p.retired && p.users == 0 && p.file != nil {
+		p.file.Close()
+		p.file = nil
+		p.opens.Add(-1)
 	}
 }
 
@@ -102,7 +130,8 @@ func (p *pack) acquire() (packFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.file != nil {
-		return packFile{p.file, p.length, true}, nil
+		p.users++
+		return packFile{p.file, p.length, p}, nil
 	}
 	f, err := os.Open(p.path(".pack"))
 	if err != nil {
@@ -113,12 +142,15 @@ func (p *pack) acquire() (packFile, error) {
 		f.Close()
 		return packFile{}, err
 	}
-	if p.opens.Add(1) > maxOpenPacks {
-		p.opens.Add(-1)
-		return packFile{f, fi.Size(), false}, nil
+	if p.retired || p.opens.Add(1) > maxOpenPacks {
+		if !p.retired {
+			p.opens.Add(-1)
+		}
+		return packFile{f, fi.Size(), nil}, nil
 	}
 	p.file, p.length = f, fi.Size()
-	return packFile{f, p.length, true}, nil
+	p.users++
+	return packFile{f, p.length, p}, nil
 }
 
 func (p *pack) find(id ID) (off int64, ok bool) {
