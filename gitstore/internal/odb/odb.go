@@ -40,6 +40,7 @@ type DB struct {
 	retired []*pack
 
 	openPacks atomic.Int64
+	bases     baseCache
 }
 
 // Dir is the objects directory.

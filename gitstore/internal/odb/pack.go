@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 // pack is one pack with its index, which is mapped at the first lookup.
@@ -279,7 +276,7 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	switch e.kind {
 	case ofsDelta, refDelta:
 		var data []byte
-		if typ, data, err = f.resolve(db, e, 0); err != nil {
+		if typ, data, err = p.resolve(db, f, off, e); err != nil {
 			return corrupt(err)
 		}
 		e.size = int64(len(data))
@@ -331,38 +328,8 @@ func checkSum(h *Hasher, want ID) error {
 	return nil
 }
 
-// resolve rebuilds a deltified object.
-func (f packFile) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
-	if depth > maxDeltaDepth {
-		return 0, nil, errors.New("delta chain is too long")
-	}
-	var delta bytes.Buffer
-	if e.kind != ofsDelta && e.kind != refDelta {
-		err := f.inflate(e, &delta)
-		return e.kind, delta.Bytes(), err
-	}
-	var typ Type
-	var base []byte
-	var err error
-	if e.kind == refDelta {
-		typ, base, err = db.Read(e.baseID)
-	} else {
-		var be entry
-		if be, err = f.entry(e.base); err == nil {
-			typ, base, err = f.resolve(db, be, depth+1)
-		}
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := f.inflate(e, &delta); err != nil {
-		return 0, nil, err
-	}
-	out, err := packfile.PatchDelta(base, delta.Bytes())
-	return typ, out, err
-}
-
-// size follows a delta only as far as its two leading sizes.
+// size follows a delta to what it rests on for its type, and takes the size from
+// the beginning of the delta itself.
 func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	f, err := p.acquire()
 	if err != nil {
@@ -376,6 +343,22 @@ func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	if e.kind != ofsDelta && e.kind != refDelta {
 		return e.kind, e.size, nil
 	}
-	typ, data, err := f.resolve(db, e, 0)
-	return typ, int64(len(data)), err
+	n, err := f.deltaTarget(e)
+	if err != nil {
+		return 0, 0, err
+	}
+	for range maxDeltaDepth {
+		switch e.kind {
+		case ofsDelta:
+			if e, err = f.entry(e.base); err != nil {
+				return 0, 0, err
+			}
+		case refDelta:
+			typ, _, err := db.Size(e.baseID)
+			return typ, n, err
+		default:
+			return e.kind, n, nil
+		}
+	}
+	return 0, 0, errTooDeep
 }
