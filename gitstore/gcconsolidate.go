@@ -26,17 +26,18 @@ var cheap = odb.Consolidation{MinPacks: 32, MinLoose: 2048, MaxBytes: 32 << 20}
 // logged.
 //
 // Objects move and none goes, so it keeps out only others that remove packs, and
-// not those that record at the same time: what they found stored still is.
-func (s *Store) consolidateIfCheap(ctx context.Context) {
+// not those that record at the same time: what they found stored still is. The
+// result says whether packs went, so that a list of them is of no use any more.
+func (s *Store) consolidateIfCheap(ctx context.Context) (changed bool) {
 	if s.collecting() {
-		return
+		return false
 	}
 	unlock, err := s.lockWithin(ctx, 0, packsLock, unix.LOCK_EX, "consolidation")
 	if err != nil {
 		if !errors.Is(err, ErrBusy) {
 			s.log.Warn("packs can't be locked to be consolidated", "error", err)
 		}
-		return
+		return false
 	}
 	defer unlock()
 	start := time.Now()
@@ -49,4 +50,5 @@ func (s *Store) consolidateIfCheap(ctx context.Context) {
 	} else if done.Packs+done.Loose > 0 {
 		s.log.Debug("consolidated", "packs", done.Packs, "loose", done.Loose, "bytes", done.Bytes, "took", time.Since(start))
 	}
+	return done.Packs > 0
 }

@@ -99,6 +99,10 @@ type source struct {
 	*pack
 	size    int64
 	modTime time.Time
+	// cruft says that nothing led to its objects when it was written.
+	cruft bool
+	// doomed says that it holds something that is to go.
+	doomed bool
 	// data and index tell the pack's files from others of the same name, which a
 	// writer may put in their place.
 	data, index fileID
@@ -127,13 +131,19 @@ func (s *source) close() {
 	}
 }
 
-// mergeable lists the packs that may be replaced, the smallest first. Packs that
-// somebody keeps, that git has as garbage with ages of its own, or that come from
-// a remote that promised the rest, are not ours to change.
+// mergeable lists the packs that may be merged, the smallest first: all that may
+// be replaced but those of git's that hold garbage with ages of its own.
 func (db *DB) mergeable(excluded map[string]bool) []*source {
+	return slices.DeleteFunc(db.replaceable(excluded), func(s *source) bool { return s.cruft })
+}
+
+// replaceable lists the packs that may be replaced, the smallest first. Packs that
+// somebody keeps, or that come from a remote that promised the rest, are not ours
+// to change.
+func (db *DB) replaceable(excluded map[string]bool) []*source {
 	var list []*source
 	for _, p := range db.snapshot() {
-		if excluded[p.name] || p.has(".keep") || p.has(".mtimes") || p.has(".promisor") {
+		if excluded[p.name] || p.has(".keep") || p.has(".promisor") {
 			continue
 		}
 		if s, err := p.source(); err == nil {
@@ -160,7 +170,9 @@ func (p *pack) source() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{pack: p, size: fi.Size(), modTime: fi.ModTime(), data: identity(fi), index: identity(index)}, nil
+	return &source{
+		pack: p, size: fi.Size(), modTime: fi.ModTime(), cruft: p.has(".mtimes"), data: identity(fi), index: identity(index),
+	}, nil
 }
 
 func identity(fi fs.FileInfo) fileID {
@@ -216,6 +228,10 @@ func (db *DB) looseToPack(o Consolidation) []ID {
 		}
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
+	sortIDs(ids)
 	return ids
+}
+
+func sortIDs(ids []ID) {
+	slices.SortFunc(ids, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
 }

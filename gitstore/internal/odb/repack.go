@@ -1,6 +1,7 @@
 package odb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,50 +27,72 @@ type repacking struct {
 	wanted   func(ID) bool
 	progress func(done, total int64)
 
+	// name is the name by which an object was found, for deltas.
+	name func(ID) NameKey
+	// deltas has all of it compressed anew; nil copies.
+	deltas *Deltas
+	// others are packs that are not to be removed, beside the new one.
+	others []string
+
+	w           *PackWriter
 	packed      Packed
 	packedLoose []ID
-	damaged     []error
+	// made is how many deltas were made.
+	made    int
+	damaged []error
 }
 
 // run copies, publishes, and removes.
 func (r *repacking) run(ctx context.Context) error {
-	w, err := r.write(ctx)
-	if err != nil {
+	defer r.release()
+	if err := r.write(ctx); err != nil {
 		return err
 	}
-	// Until the old packs are gone, git's collecting must not take the new one for
-	// one that holds nothing of its own.
-	defer w.Release()
+	r.keepAge()
 	return r.replace()
 }
 
-// write makes the new pack durable and visible beside the old ones. Its mark is
-// the caller's to release.
-func (r *repacking) write(ctx context.Context) (*PackWriter, error) {
+// release ends the mark by which git's collecting leaves the new pack alone.
+func (r *repacking) release() {
+	if r.w != nil {
+		r.w.Release()
+	}
+}
+
+// write makes the new pack durable and visible beside the old ones, and marks it
+// until release.
+func (r *repacking) write(ctx context.Context) error {
 	w, err := r.db.NewPack()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer w.Abort()
 	w.again = true
-	c := newCopier(w)
 	defer func() {
 		for _, s := range r.sources {
 			s.close()
 		}
 	}()
-	if err := r.copy(ctx, c); err != nil {
-		return nil, err
+	check, err := r.fill(ctx, w)
+	if err != nil {
+		return err
 	}
 	if r.packed, err = w.Finish(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.check(c.again); err != nil {
-		w.Release()
-		return nil, err
+	r.w = w
+	return r.check(ctx, check)
+}
+
+// fill brings the objects into the new pack and says which of them are to be
+// verified there.
+func (r *repacking) fill(ctx context.Context, w *PackWriter) ([]ID, error) {
+	if r.deltas != nil {
+		return r.deltify(ctx, w)
 	}
-	r.keepAge()
-	return w, nil
+	c := newCopier(w)
+	err := r.copy(ctx, c)
+	return c.again, err
 }
 
 // keepAge gives the new pack the time of the newest old one: what nothing leads to
@@ -132,9 +159,9 @@ func (r *repacking) copy(ctx context.Context, c *copier) error {
 	return nil
 }
 
-// check reads the objects of the new pack of which only one copy was taken. Where
-// that isn't the sound one, the packs stay as they are.
-func (r *repacking) check(ids []ID) error {
+// check reads the objects of the new pack of which only one copy was taken, or that
+// were compressed anew. Where one isn't sound, the packs stay as they are.
+func (r *repacking) check(ctx context.Context, ids []ID) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -142,16 +169,53 @@ func (r *repacking) check(ids []ID) error {
 	if p == nil {
 		return fmt.Errorf("%s has gone", r.packed.Name)
 	}
+	list := make([]rawEntry, 0, len(ids))
 	for _, id := range ids {
 		off, ok := p.find(id)
 		if !ok {
-			return fmt.Errorf("%s lacks object %s", p.name, id)
+			return errors.Join(fmt.Errorf("%s lacks object %s", p.name, id), r.discard())
 		}
-		if _, _, err := p.copyTo(r.db, id, off, io.Discard); err != nil {
-			return r.blame(id, err)
+		list = append(list, rawEntry{id: id, off: off})
+	}
+	// Deltas stand behind their bases.
+	slices.SortFunc(list, func(a, b rawEntry) int { return cmp.Compare(a.off, b.off) })
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	bad := make([]error, runtime.GOMAXPROCS(0))
+	blamed := make([]ID, len(bad))
+	const part = 256
+	for i := range bad {
+		readers.Go(func() {
+			for bad[i] == nil {
+				at := int(next.Add(part)) - part
+				if at >= len(list) {
+					return
+				}
+				blamed[i], bad[i] = p.verify(ctx, r.db, list[at:min(at+part, len(list))])
+			}
+			next.Store(int64(len(list)))
+		})
+	}
+	readers.Wait()
+	for i, err := range bad {
+		if err != nil {
+			return r.blame(blamed[i], err)
 		}
 	}
 	return nil
+}
+
+// verify reads objects of a pack.
+func (p *pack) verify(ctx context.Context, db *DB, list []rawEntry) (ID, error) {
+	for _, e := range list {
+		if err := ctx.Err(); err != nil {
+			return e.id, err
+		}
+		if _, _, err := p.copyTo(db, e.id, e.off, io.Discard); err != nil {
+			return e.id, err
+		}
+	}
+	return ID{}, nil
 }
 
 // blame finds the source that an object was copied from in vain, and gives up the
@@ -172,6 +236,9 @@ func (r *repacking) blame(id ID, bad error) error {
 
 // discard removes the new pack, whose objects are all still where they came from.
 func (r *repacking) discard() error {
+	if r.packed.Name == "" {
+		return nil
+	}
 	for _, s := range r.sources {
 		if s.name == r.packed.Name {
 			return nil
@@ -204,7 +271,7 @@ func (r *repacking) replace() error {
 		errs = append(errs, r.db.removeMultiIndex())
 	}
 	for _, s := range r.sources {
-		if s.name != r.packed.Name && !s.has(".keep") {
+		if s.name != r.packed.Name && !slices.Contains(r.others, s.name) && !s.has(".keep") {
 			errs = append(errs, r.db.removePack(s))
 		}
 	}
