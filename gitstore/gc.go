@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +83,7 @@ func (s *Store) GC(ctx context.Context, req GCRequest) (Collected, error) {
 	}
 	defer done()
 	if !req.DryRun {
-		if out.SweptBytes, err = s.Sweep(); err != nil {
+		if out.SweptBytes, err = s.sweepForGC(); err != nil {
 			return out, err
 		}
 	}
@@ -97,6 +98,12 @@ func (s *Store) GC(ctx context.Context, req GCRequest) (Collected, error) {
 	}
 	out.Duration = time.Since(start)
 	return out, nil
+}
+
+func (s *Store) sweepForGC() (int64, error) {
+	own, err := durable.Sweep(filepath.Join(s.dir, cacheDir), tempPid, tempLog)
+	rest, err2 := s.Sweep()
+	return own + rest, errors.Join(err, err2)
 }
 
 // manyPacks is from how many packs on they are merged before anything is looked up

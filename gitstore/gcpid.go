@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Names of files in the making.
+const (
+	tempPid = "gc_pid_"
+	tempLog = "reflog_"
+)
+
 // announceGC writes gc.pid as git gc does, which keeps git's own gc away, and which
 // whoever writes small objects looks for: see [writing]. The caller holds the
 // packs' lock.
@@ -21,7 +27,7 @@ func (s *Store) announceGC() (done func(), err error) {
 	if err != nil {
 		host = "unknown"
 	}
-	tmp, err := durable.Create(filepath.Join(s.dir, cacheDir), "gc_pid_", 0o644)
+	tmp, err := durable.Create(filepath.Join(s.dir, cacheDir), tempPid, 0o644)
 	if err != nil {
 		return nil, err
 	}

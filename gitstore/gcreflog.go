@@ -61,7 +61,7 @@ func (s *Store) rewriteLog(ctx context.Context, name, path string, keep func([]b
 		return err
 	}
 	// Beside the log, git would take the new one for a log of another ref.
-	tmp, err := durable.Create(filepath.Join(s.dir, cacheDir), "reflog_", 0o644)
+	tmp, err := durable.Create(filepath.Join(s.dir, cacheDir), tempLog, 0o644)
 	if err != nil {
 		return err
 	}

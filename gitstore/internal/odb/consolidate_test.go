@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // allObjects is what git finds in the repository: ids, types and sizes.
@@ -329,4 +330,31 @@ func TestReadersFollowAConsolidation(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	fsck(t, dir)
+}
+
+// TestHalfRemovedPacksAreSwept has a remover die between index and pack.
+func TestHalfRemovedPacksAreSwept(t *testing.T) {
+	_, db := newRepository(t)
+	for i := range 3 {
+		writePack(t, db, [][]byte{fmt.Append(nil, i)})
+	}
+	packs := db.snapshot()
+	for _, p := range packs[:2] {
+		if err := os.Remove(p.path(".idx")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(packs[1].path(".keep"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	db.sweepHalves(time.Now().Add(-time.Hour))
+	if !packs[0].has(".pack") {
+		t.Error("a pack is gone that somebody may be publishing")
+	}
+	db.sweepHalves(time.Now().Add(time.Hour))
+	for i, want := range []bool{false, true, true} {
+		if packs[i].has(".pack") != want {
+			t.Errorf("pack %d is there: %v", i, !want)
+		}
+	}
 }

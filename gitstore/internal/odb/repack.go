@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -355,6 +356,29 @@ func (db *DB) sweepGone() {
 	for _, dir := range []string{db.staging, db.dir} {
 		found, _ := filepath.Glob(filepath.Join(dir, tempGone+"*"))
 		for _, path := range found {
+			os.Remove(path)
+		}
+	}
+	db.sweepHalves(time.Now().Add(-halfAge))
+}
+
+// halfAge is how long a pack without an index may be one that somebody is about to
+// publish, even if they were stopped meanwhile.
+const halfAge = 24 * time.Hour
+
+// sweepHalves removes packs whose index a dead remover took away, and nothing else:
+// to all readers such a pack isn't there.
+func (db *DB) sweepHalves(before time.Time) {
+	found, _ := filepath.Glob(filepath.Join(db.dir, "pack", "pack-*.pack"))
+	for _, path := range found {
+		base := strings.TrimSuffix(path, ".pack")
+		fi, err := os.Lstat(path)
+		if err != nil || !changed(fi).Before(before) {
+			continue
+		}
+		_, noIndex := os.Lstat(base + ".idx")
+		_, noKeep := os.Lstat(base + ".keep")
+		if errors.Is(noIndex, fs.ErrNotExist) && errors.Is(noKeep, fs.ErrNotExist) {
 			os.Remove(path)
 		}
 	}
