@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"runtime"
@@ -52,8 +51,9 @@ const (
 )
 
 // deltify compresses all that is wanted anew. Objects that are alike are brought
-// together by sorting: by type, by name, and the larger first, since to leave out is
-// cheaper than to add, as git's pack-heuristics(technical) explains. Every object of
+// together by sorting: by type, by name, and by age, since a version is most like
+// the one before it. Git sorts by size where we do by age (Documentation/technical/
+// pack-heuristics.txt); the trees of a history are all of one size. Every object of
 // the new pack is to be verified.
 func (r *repacking) deltify(ctx context.Context, w *PackWriter) ([]ID, error) {
 	o := r.deltas.withDefaults()
@@ -135,7 +135,7 @@ func (r *repacking) candidates(ctx context.Context) ([]candidate, error) {
 	}
 	slices.SortFunc(list, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.name.Base, b.name.Base), cmp.Compare(a.name.Dir, b.name.Dir),
-			cmp.Compare(b.size, a.size), bytes.Compare(a.id[:], b.id[:]))
+			cmp.Compare(b.name.Order, a.name.Order))
 	})
 	return list, nil
 }
@@ -148,7 +148,7 @@ func split(list []candidate, workers int) [][]candidate {
 	var parts [][]candidate
 	for len(list) > 0 {
 		n := min(size, len(list))
-		for n < len(list) && list[n].typ == list[n-1].typ && list[n].name == list[n-1].name {
+		for n < len(list) && list[n].typ == list[n-1].typ && list[n].name.Base == list[n-1].name.Base && list[n].name.Dir == list[n-1].name.Dir {
 			n++
 		}
 		parts = append(parts, list[:n])

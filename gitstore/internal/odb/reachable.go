@@ -21,13 +21,15 @@ type Reach struct {
 	Forgiving bool
 
 	// seen has the name by which each object was first found.
-	seen map[ID]NameKey
+	seen  map[ID]NameKey
+	order uint32
 	todo []reached
 }
 
 // NameKey sorts objects so that those that are likely to resemble each other are
-// neighbours: the same base name first, then the same directory.
-type NameKey struct{ Base, Dir uint32 }
+// neighbours: the same base name first, then the same directory, then the order in
+// which they were found, which follows history.
+type NameKey struct{ Base, Dir, Order uint32 }
 
 type reached struct {
 	id ID
@@ -77,6 +79,8 @@ func (r *Reach) push(id ID, typ Type, name NameKey) {
 		return
 	}
 	if _, ok := r.seen[id]; !ok {
+		name.Order = r.order
+		r.order++
 		r.seen[id] = name
 		r.todo = append(r.todo, reached{id, typ, name})
 	}
