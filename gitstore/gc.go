@@ -188,11 +188,15 @@ func (s *Store) reach(ctx context.Context, r *odb.Reach, expire bool) (err error
 	return s.reachLoose(ctx, r, from)
 }
 
+// settleTimeout is how long to wait for checkpoints under way: what they would hold
+// up for nothing may be the work of minutes.
+const settleTimeout = 10 * time.Minute
+
 // settleGC excludes those that record, and adds what they have recorded since the
 // walk. Whoever takes a look at what is stored from now on waits, and then sees
 // what is left; who relied on an object before has a ref that names it by now.
 func (s *Store) settleGC(ctx context.Context, r *odb.Reach) (unlock func(), err error) {
-	unlock, err = s.lockObjects(ctx, unix.LOCK_EX, "gc")
+	unlock, err = s.lockWithin(ctx, settleTimeout, objectsLock, unix.LOCK_EX, "gc")
 	if err != nil {
 		return nil, err
 	}

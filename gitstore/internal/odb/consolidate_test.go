@@ -122,7 +122,7 @@ func TestProgression(t *testing.T) {
 // TestConsolidationIsCheapInTheLongRun counts what hundreds of packs, one after the
 // other, cost.
 func TestConsolidationIsCheapInTheLongRun(t *testing.T) {
-	const rounds = 400
+	const rounds = 250
 	dir, db := newRepository(t)
 	var copied, written int64
 	most := 0

@@ -23,7 +23,7 @@ type Reach struct {
 	// seen has the name by which each object was first found.
 	seen  map[ID]NameKey
 	order uint32
-	todo []reached
+	todo  []reached
 }
 
 // NameKey sorts objects so that those that are likely to resemble each other are
