@@ -3,7 +3,6 @@ package gitstore
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -164,8 +163,18 @@ func (s *Store) grace(req GCRequest) time.Duration {
 
 // reach walks from all roots. Reflogs are cut short before they are looked at.
 func (s *Store) reach(ctx context.Context, r *odb.Reach, expire bool) (err error) {
+	before := r.Shallow
 	if r.Shallow, err = s.shallow(); err != nil {
 		return err
+	}
+	// Commits that were cut off their parents and aren't any more.
+	for id := range before {
+		if !r.Shallow[id] && r.Has(id) {
+			r.Forget(id)
+			if err := r.Walk(ctx, []ID{id}); err != nil {
+				return err
+			}
+		}
 	}
 	from, err := s.roots()
 	if err != nil {
@@ -205,12 +214,6 @@ func (s *Store) settleGC(ctx context.Context, r *odb.Reach) (unlock func(), err 
 		return nil, err
 	}
 	return unlock, nil
-}
-
-// dropCommitGraph removes git's cache of the commits, which names those that went.
-func (s *Store) dropCommitGraph() error {
-	info := filepath.Join(s.dir, "objects", "info")
-	return errors.Join(os.RemoveAll(filepath.Join(info, "commit-graphs")), ignoreNotExist(os.Remove(filepath.Join(info, "commit-graph"))))
 }
 
 func (s *Store) size() (StoreSize, error) {

@@ -42,15 +42,15 @@ func (s *Store) expireReflogs(ctx context.Context, live *odb.Reach) error {
 		if data, err := os.ReadFile(path); err != nil || len(filterLines(data, keep)) == len(data) {
 			continue
 		}
-		if err := s.rewriteLog(ctx, name, path, keep); err != nil {
+		if err := s.filterLog(ctx, name, path, keep); err != nil {
 			s.log.Debug("reflog not expired", "ref", name, "error", err)
 		}
 	}
 	return nil
 }
 
-// rewriteLog changes a log while its ref is locked, as git does.
-func (s *Store) rewriteLog(ctx context.Context, name, path string, keep func([]byte) bool) error {
+// filterLog changes a log while its ref is locked, as git does.
+func (s *Store) filterLog(ctx context.Context, name, path string, keep func([]byte) bool) error {
 	held, err := s.refs.Lock(ctx, name)
 	if err != nil {
 		return err

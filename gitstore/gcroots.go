@@ -158,23 +158,6 @@ func ignoreNotExist(err error) error {
 	return err
 }
 
-// shallow lists the commits whose parents the store doesn't have.
-func (s *Store) shallow() (map[ID]bool, error) {
-	data, err := os.ReadFile(filepath.Join(s.dir, "shallow"))
-	if err != nil {
-		return nil, ignoreNotExist(err)
-	}
-	found := make(map[ID]bool)
-	for line := range bytes.Lines(data) {
-		id, err := ParseID(string(bytes.TrimSpace(line)))
-		if err != nil {
-			return nil, fmt.Errorf("%w: shallow: %w", errRoots, err)
-		}
-		found[id] = true
-	}
-	return found, nil
-}
-
 // reachFirm walks from what must be whole.
 func (s *Store) reachFirm(ctx context.Context, r *odb.Reach, from roots) error {
 	r.Forgiving = false

@@ -50,6 +50,9 @@ func (r *Reach) Has(id ID) bool {
 // Name is the key of the name by which the object was first found.
 func (r *Reach) Name(id ID) NameKey { return r.seen[id] }
 
+// Forget takes an object out, so that the next Walk looks at what it leads to again.
+func (r *Reach) Forget(id ID) { delete(r.seen, id) }
+
 // Len is the number of objects.
 func (r *Reach) Len() int { return len(r.seen) }
 
