@@ -44,8 +44,10 @@ func (s *Store) LockTarget(ctx context.Context, what string) (unlock func(), err
 // lockObjects keeps objects from being removed while they are relied on:
 // whoever records takes it shared, whoever prunes takes it alone.
 func (s *Store) lockObjects(ctx context.Context, how int, what string) (unlock func(), err error) {
-	return s.lock(ctx, "objects.lock", how, what)
+	return s.lock(ctx, objectsLock, how, what)
 }
+
+const objectsLock = "objects.lock"
 
 const defaultLockTimeout = 5 * time.Second
 

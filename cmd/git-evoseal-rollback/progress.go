@@ -146,5 +146,13 @@ func forms(what string, p gitstore.Progress) []string {
 			what,
 		}
 	}
+	if p.Files == 0 && p.TotalBytes > 0 {
+		// Packing counts no files.
+		return []string{
+			fmt.Sprintf("%s: %s of %s", what, size(p.Bytes), size(p.TotalBytes)),
+			fmt.Sprintf("%s: %d%%", what, 100*p.Bytes/max(1, p.TotalBytes)),
+			what,
+		}
+	}
 	return []string{fmt.Sprintf("%s: %s files, %s", what, humanize.Comma(p.Files), size(p.Bytes)), fmt.Sprintf("%s: %s", what, size(p.Bytes)), what}
 }

@@ -110,6 +110,7 @@ It changes nothing. The exit code is 14 when something is damaged.`,
 			examples: []example{{"git evoseal-rollback verify --all", "read all that is stored"}},
 			most:     -1, completes: []string{"version"}, trees: true, new: func() runner { return &verifyOptions{} },
 		},
+		gcCommand(),
 		{
 			name: "doctor", short: "look for what may trouble a rollback",
 			long: `Looks for leftovers of dead processes, locks, refs that can't be read, a store that plain git would record or clean away, and a target that is unsafe or was edited. It removes leftovers, mends what can be derived, and sets refs of history, verdicts and policy that can't be read back to the newest value of their reflogs that can.

@@ -36,8 +36,11 @@ type DB struct {
 	mu         sync.RWMutex
 	packs      []*pack
 	alternates []*DB
+	// retired packs are gone; their mapped indexes may still be looked at.
+	retired []*pack
 
 	openPacks atomic.Int64
+	bases     baseCache
 }
 
 // Dir is the objects directory.
@@ -48,10 +51,10 @@ func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	var errs []error
-	for _, p := range db.packs {
+	for _, p := range append(db.packs, db.retired...) {
 		errs = append(errs, p.close())
 	}
-	db.packs = nil
+	db.packs, db.retired = nil, nil
 	for _, alt := range db.alternates {
 		errs = append(errs, alt.Close())
 	}
@@ -84,7 +87,6 @@ func (db *DB) refresh() (changed bool, err error) {
 			continue
 		}
 		if p := had[base]; p != nil {
-			changed = p.gone.Swap(false) || changed
 			now = append(now, p)
 			delete(had, base)
 			continue
@@ -92,12 +94,14 @@ func (db *DB) refresh() (changed bool, err error) {
 		now = append(now, newPack(db, base))
 		changed = true
 	}
-	// A pack that went may still be read by another goroutine: it keeps its
-	// open file until the DB is closed. What it held is not stored any more.
+	// A pack that went may still be read by another goroutine, which keeps its file
+	// as long as it needs that. What it held is elsewhere, or not stored any more.
 	for _, p := range had {
-		changed = !p.gone.Swap(true) || changed
+		changed = true
+		p.gone.Store(true)
+		p.retire()
 		if p.opened() {
-			now = append(now, p)
+			db.retired = append(db.retired, p)
 		}
 	}
 	db.packs = now

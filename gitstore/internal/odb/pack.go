@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 // pack is one pack with its index, which is mapped at the first lookup.
@@ -35,6 +32,9 @@ type pack struct {
 	mu     sync.Mutex
 	file   *os.File
 	length int64
+	// users are the readers of file; a retired pack is closed by the last one.
+	users   int
+	retired bool
 }
 
 // Entry kinds that are not objects by themselves.
@@ -89,12 +89,37 @@ const maxOpenPacks = 128
 type packFile struct {
 	*os.File
 	length int64
-	keep   bool
+	// kept is the pack that keeps the file open, nil for none.
+	kept *pack
 }
 
 func (f packFile) release() {
-	if !f.keep {
+	if f.kept == nil {
 		f.Close()
+		return
+	}
+	p := f.kept
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.users--
+	p.closeUnused()
+}
+
+// retire lets go of the file of a pack that is gone, so that it takes neither a
+// descriptor nor, being deleted, any room on the disk.
+func (p *pack) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = true
+	p.closeUnused()
+}
+
+// closeUnused is called with mu held.
+func (p *pack) closeUnused() {
+	if p.retired && p.users == 0 && p.file != nil {
+		p.file.Close()
+		p.file = nil
+		p.opens.Add(-1)
 	}
 }
 
@@ -102,7 +127,8 @@ func (p *pack) acquire() (packFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.file != nil {
-		return packFile{p.file, p.length, true}, nil
+		p.users++
+		return packFile{p.file, p.length, p}, nil
 	}
 	f, err := os.Open(p.path(".pack"))
 	if err != nil {
@@ -113,12 +139,15 @@ func (p *pack) acquire() (packFile, error) {
 		f.Close()
 		return packFile{}, err
 	}
-	if p.opens.Add(1) > maxOpenPacks {
-		p.opens.Add(-1)
-		return packFile{f, fi.Size(), false}, nil
+	if p.retired || p.opens.Add(1) > maxOpenPacks {
+		if !p.retired {
+			p.opens.Add(-1)
+		}
+		return packFile{f, fi.Size(), nil}, nil
 	}
 	p.file, p.length = f, fi.Size()
-	return packFile{f, p.length, true}, nil
+	p.users++
+	return packFile{f, p.length, p}, nil
 }
 
 func (p *pack) find(id ID) (off int64, ok bool) {
@@ -247,7 +276,7 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	switch e.kind {
 	case ofsDelta, refDelta:
 		var data []byte
-		if typ, data, err = f.resolve(db, e, 0); err != nil {
+		if typ, data, err = p.resolve(db, f, off, e); err != nil {
 			return corrupt(err)
 		}
 		e.size = int64(len(data))
@@ -299,38 +328,8 @@ func checkSum(h *Hasher, want ID) error {
 	return nil
 }
 
-// resolve rebuilds a deltified object.
-func (f packFile) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
-	if depth > maxDeltaDepth {
-		return 0, nil, errors.New("delta chain is too long")
-	}
-	var delta bytes.Buffer
-	if e.kind != ofsDelta && e.kind != refDelta {
-		err := f.inflate(e, &delta)
-		return e.kind, delta.Bytes(), err
-	}
-	var typ Type
-	var base []byte
-	var err error
-	if e.kind == refDelta {
-		typ, base, err = db.Read(e.baseID)
-	} else {
-		var be entry
-		if be, err = f.entry(e.base); err == nil {
-			typ, base, err = f.resolve(db, be, depth+1)
-		}
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := f.inflate(e, &delta); err != nil {
-		return 0, nil, err
-	}
-	out, err := packfile.PatchDelta(base, delta.Bytes())
-	return typ, out, err
-}
-
-// size follows a delta only as far as its two leading sizes.
+// size follows a delta to what it rests on for its type, and takes the size from
+// the beginning of the delta itself.
 func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	f, err := p.acquire()
 	if err != nil {
@@ -344,6 +343,22 @@ func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	if e.kind != ofsDelta && e.kind != refDelta {
 		return e.kind, e.size, nil
 	}
-	typ, data, err := f.resolve(db, e, 0)
-	return typ, int64(len(data)), err
+	n, err := f.deltaTarget(e)
+	if err != nil {
+		return 0, 0, err
+	}
+	for range maxDeltaDepth {
+		switch e.kind {
+		case ofsDelta:
+			if e, err = f.entry(e.base); err != nil {
+				return 0, 0, err
+			}
+		case refDelta:
+			typ, _, err := db.Size(e.baseID)
+			return typ, n, err
+		default:
+			return e.kind, n, nil
+		}
+	}
+	return 0, 0, errTooDeep
 }

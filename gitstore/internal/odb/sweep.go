@@ -15,6 +15,8 @@ const (
 	tempIndex  = "evoseal_idx_"
 	tempObject = "evoseal_obj_"
 	tempKeep   = "evoseal_keep_"
+	// tempGone is what is about to be removed, which only the remover sweeps.
+	tempGone = "evoseal_gone_"
 )
 
 // Names that files in the making had once, beside what they were to become, where
