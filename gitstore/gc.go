@@ -85,6 +85,9 @@ func (s *Store) GC(ctx context.Context, req GCRequest) (Collected, error) {
 		if out.SweptBytes, err = s.sweepForGC(); err != nil {
 			return out, err
 		}
+		if _, err := s.PackRefs(ctx); err != nil {
+			s.log.Warn("refs stay loose", "error", err)
+		}
 	}
 	if out.Before, err = s.size(); err != nil {
 		return out, err

@@ -101,7 +101,9 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 	} else if err := r.finish(ctx); err != nil {
 		return Recorded{}, err
 	}
-	if r.tree.Kept() && r.vouched {
+	// Before the cache is written, which names the packs that are left.
+	moved := s.consolidateIfCheap(ctx)
+	if r.tree.Kept() && r.vouched && !moved {
 		return r.out, nil
 	}
 	if err := r.tree.WriteCache(cache, r.pack.Homes()); err != nil {

@@ -100,6 +100,7 @@ func (s *Store) recordCommit(ctx context.Context, req RecordCommitRequest, from 
 	if err := r.finish(ctx); err != nil {
 		return Recorded{}, err
 	}
+	s.consolidateIfCheap(ctx)
 	return r.out, nil
 }
 
