@@ -78,6 +78,12 @@ fuzz:
 		done; \
 	done
 
+## soak-live: random commands in random projects for SOAKTIME, of which none may change the project
+SOAKTIME ?= 10m
+.PHONY: soak-live
+soak-live:
+	EVOSEAL_SOAK_TIME=$(SOAKTIME) $(GO) test -run '^TestLive' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback
+
 ## man: the manual page, from the program's own help
 .PHONY: man
 man:
