@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -132,9 +133,11 @@ func (w *hostileWorld) forge(tree string, more ...string) {
 	w.inStore("", "update-ref", "refs/tags/evil", w.commit("evil", tree, more...))
 }
 
-func rawID(hex string) string {
-	var raw []byte
-	fmt.Sscanf(hex, "%x", &raw)
+func rawID(id string) string {
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		panic(err)
+	}
 	return string(raw)
 }
 

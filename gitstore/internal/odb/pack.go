@@ -1,7 +1,6 @@
 package odb
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
 // pack is one pack with its index, which is mapped at the first lookup.
@@ -42,10 +39,6 @@ const (
 	ofsDelta = 6
 	refDelta = 7
 )
-
-// maxDeltaDepth bounds the chain that a reader follows. git's own default is
-// 50 and its maximum 4095.
-const maxDeltaDepth = 4095
 
 func newPack(db *DB, name string) *pack {
 	return &pack{dir: filepath.Join(db.dir, "pack"), name: name, opens: &db.openPacks}
@@ -228,7 +221,7 @@ func parseOffset(b []byte) (int64, int, error) {
 }
 
 // copyTo writes the object at off and verifies that it is id.
-func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error) {
+func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, int64, error) {
 	corrupt := func(err error) (Type, int64, error) {
 		return 0, 0, &CorruptError{ID: id, File: p.path(".pack"), Err: err}
 	}
@@ -244,20 +237,20 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	h := verifiers.Get().(*Hasher)
 	defer verifiers.Put(h)
 	typ := e.kind
-	switch e.kind {
-	case ofsDelta, refDelta:
-		var data []byte
-		if typ, data, err = f.resolve(db, e, 0); err != nil {
+	if e.kind == ofsDelta || e.kind == refDelta {
+		typ, content, err := f.rebuild(db, e, left)
+		if err != nil {
 			return corrupt(err)
 		}
-		e.size = int64(len(data))
-		h.Start(typ, e.size)
-		h.Write(data)
+		defer content.Close()
+		h.Start(typ, content.size)
+		if err := content.copyTo(h, 0, content.size); err != nil {
+			return 0, 0, err
+		}
 		if err := checkSum(h, id); err != nil {
 			return corrupt(err)
 		}
-		_, err = w.Write(data)
-		return typ, e.size, err
+		return typ, content.size, content.copyTo(w, 0, content.size)
 	}
 	h.Start(typ, e.size)
 	sink := &teeWriter{h: h, w: w}
@@ -299,39 +292,8 @@ func checkSum(h *Hasher, want ID) error {
 	return nil
 }
 
-// resolve rebuilds a deltified object.
-func (f packFile) resolve(db *DB, e entry, depth int) (Type, []byte, error) {
-	if depth > maxDeltaDepth {
-		return 0, nil, errors.New("delta chain is too long")
-	}
-	var delta bytes.Buffer
-	if e.kind != ofsDelta && e.kind != refDelta {
-		err := f.inflate(e, &delta)
-		return e.kind, delta.Bytes(), err
-	}
-	var typ Type
-	var base []byte
-	var err error
-	if e.kind == refDelta {
-		typ, base, err = db.Read(e.baseID)
-	} else {
-		var be entry
-		if be, err = f.entry(e.base); err == nil {
-			typ, base, err = f.resolve(db, be, depth+1)
-		}
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := f.inflate(e, &delta); err != nil {
-		return 0, nil, err
-	}
-	out, err := packfile.PatchDelta(base, delta.Bytes())
-	return typ, out, err
-}
-
-// size follows a delta only as far as its two leading sizes.
-func (p *pack) size(db *DB, off int64) (Type, int64, error) {
+// size reads headers alone, of a delta and of what it is built upon.
+func (p *pack) size(db *DB, off int64, left *int) (Type, int64, error) {
 	f, err := p.acquire()
 	if err != nil {
 		return 0, 0, err
@@ -341,9 +303,26 @@ func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	if e.kind != ofsDelta && e.kind != refDelta {
-		return e.kind, e.size, nil
+	size := e.size
+	if e.kind == ofsDelta || e.kind == refDelta {
+		if size, err = f.deltaSize(e); err != nil {
+			return 0, 0, err
+		}
 	}
-	typ, data, err := f.resolve(db, e, 0)
-	return typ, int64(len(data)), err
+	for e.kind == ofsDelta {
+		if *left--; *left < 0 {
+			return 0, 0, errDeltaDeep
+		}
+		if e, err = f.entry(e.base); err != nil {
+			return 0, 0, err
+		}
+	}
+	if e.kind != refDelta {
+		return e.kind, size, nil
+	}
+	if *left--; *left < 0 {
+		return 0, 0, errDeltaDeep
+	}
+	typ, _, err := db.trySize(e.baseID, left)
+	return typ, size, err
 }
