@@ -30,6 +30,7 @@ type forgedEntry struct {
 
 // Types of packed objects, in git's numbering.
 const (
+	packedTree     = 2
 	packedBlob     = 3
 	packedOffset   = 6
 	packedRefDelta = 7

@@ -123,7 +123,7 @@ func (w *hostileWorld) tree(pairs ...string) string {
 // trailers.
 func (w *hostileWorld) commit(version, tree string, more ...string) string {
 	w.Helper()
-	return w.object("commit", fmt.Sprintf("tree %s\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n\nforged\n\nVersion-Id: %s\nFiles: 1\nBytes: 1\n%s",
+	return w.object("commit", fmt.Sprintf("tree %s\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n\nforged\n\nVersion-Id: %s\nFiles: 10\nBytes: 1000\n%s",
 		tree, version, strings.Join(more, "")))
 }
 

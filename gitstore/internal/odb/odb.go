@@ -245,7 +245,7 @@ func (db *DB) Stream(id ID, w io.Writer) (Type, int64, error) {
 
 // MaxWhole is how big an object may be that [DB.Read] returns: lists of directories
 // and notes, which somebody else may have written. Files of any size are streamed.
-const MaxWhole = 256 << 20
+const MaxWhole = 128 << 20
 
 // whole takes an object into memory.
 type whole struct {
