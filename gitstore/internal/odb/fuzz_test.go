@@ -18,7 +18,7 @@ func FuzzIndex(f *testing.F) {
 	for i := range 5 {
 		entries = append(entries, packed{id: sha1.Sum([]byte{byte(i)}), off: int64(i) << 30})
 	}
-	good := encodeIndex(entries, [20]byte{1})
+	good := sealIndex(encodeIndex(entries), [20]byte{1})
 	f.Add(good, []byte{0})
 	for _, at := range []int{4, 8, 8 + 1020, indexHeader + indexFanout + 3, len(good) - 60} {
 		bad := bytes.Clone(good)
@@ -138,7 +138,7 @@ func FuzzPack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		pack := filepath.Join(dir, "pack")
 		name := filepath.Join(pack, "pack-x")
-		idx := encodeIndex([]packed{{id: id, off: packHeader}}, [20]byte{})
+		idx := sealIndex(encodeIndex([]packed{{id: id, off: packHeader}}), [20]byte{})
 		err := errors.Join(os.MkdirAll(pack, 0o755), os.WriteFile(name+".pack", append(bytes.Clone(body), make([]byte, 20)...), 0o644), os.WriteFile(name+".idx", idx, 0o644))
 		if err != nil {
 			t.Fatal(err)
