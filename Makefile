@@ -78,6 +78,18 @@ fuzz:
 		done; \
 	done
 
+## soak-live: random commands in random projects for SOAKTIME, of which none may change the project
+SOAKTIME ?= 10m
+.PHONY: soak-live
+soak-live:
+	EVOSEAL_SOAK_TIME=$(SOAKTIME) $(GO) test -run '^TestLive' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback
+
+## soak-hostile: an enemy's store and directory, the swaps for SWAPTIME each, with escapes counted
+SWAPTIME ?= 1m
+.PHONY: soak-hostile
+soak-hostile:
+	EVOSEAL_SOAK_TIME=$(SWAPTIME) $(GO) test -run '^Test(Hostile|Odd|Links|Size|Tree|Deep|Big|Swapped)' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback ./gitstore/internal/odb
+
 ## man: the manual page, from the program's own help
 .PHONY: man
 man:

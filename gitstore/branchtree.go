@@ -17,6 +17,8 @@ type branchTree struct {
 	s    *Store
 	pack *odb.PackWriter
 	lane *odb.Lane
+	// limit bounds how much is walked.
+	limit *entryLimit
 	// links are the submodules by path, with the commits that they had.
 	links  map[string]ID
 	linked []string
@@ -32,7 +34,7 @@ func (s *Store) newBranchTree(c Checkpoint, pack *odb.PackWriter) (*branchTree, 
 	if err != nil {
 		return nil, err
 	}
-	b := &branchTree{s: s, pack: pack, lane: pack.NewLane(), links: make(map[string]ID)}
+	b := &branchTree{s: s, pack: pack, lane: pack.NewLane(), limit: newEntryLimit(c), links: make(map[string]ID)}
 	for _, n := range meta.Nested {
 		if id, err := ParseID(n.Head); n.Submodule && err == nil {
 			b.links[string(n.Path)] = id
@@ -50,6 +52,9 @@ func (b *branchTree) copy(ctx context.Context, tree ID, path string) (ID, error)
 		return ID{}, err
 	}
 	list, err := b.s.readForm(tree, path)
+	if err == nil {
+		err = b.limit.take(len(list))
+	}
 	if err != nil {
 		return ID{}, err
 	}

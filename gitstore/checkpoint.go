@@ -198,7 +198,7 @@ func (s *Store) replacedByPrefix(prefix string) ([]Checkpoint, error) {
 	}
 	refs, err := s.refs.List(replacedRef)
 	if err != nil {
-		return nil, err
+		return nil, refError(err)
 	}
 	var found []Checkpoint
 	for _, r := range refs {
@@ -225,8 +225,12 @@ func (s *Store) byCommit(ctx context.Context, id ID, rev string) (Checkpoint, er
 			return c, nil
 		}
 	}
-	if replaced, err := s.replacedByPrefix(id.String()); err != nil || len(replaced) == 1 {
-		return replaced[0], err
+	replaced, err := s.replacedByPrefix(id.String())
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if len(replaced) == 1 {
+		return replaced[0], nil
 	}
 	return Checkpoint{}, &NotFoundError{Rev: rev, Detail: "commit " + id.String()[:10] + " has no version any more"}
 }

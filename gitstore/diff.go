@@ -62,7 +62,10 @@ func (s *Store) Diff(ctx context.Context, req DiffRequest) (*Diff, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &differ{s: s, filter: filter}
+	d := &differ{s: s, filter: filter, limit: newEntryLimit(req.Old)}
+	if req.New != nil {
+		d.limit.left.Add(newEntryLimit(*req.New).left.Load())
+	}
 	oldMeta, err := s.Meta(req.Old)
 	if err != nil {
 		return nil, err
@@ -86,7 +89,7 @@ func (s *Store) Diff(ctx context.Context, req DiffRequest) (*Diff, error) {
 	}
 	out := &Diff{s: s, live: req.New == nil}
 	d.findRenames(out)
-	if err := d.comparePerms(req.Old.Tree, oldMeta, newMeta); err != nil {
+	if err := d.comparePerms(req.Old, oldMeta, newMeta); err != nil {
 		return nil, err
 	}
 	d.compareEmptyDirs(oldMeta, newMeta)
@@ -151,6 +154,7 @@ type nodeEntry struct {
 type differ struct {
 	s       *Store
 	filter  *pathFilter
+	limit   *entryLimit
 	changes []Change
 }
 
@@ -167,6 +171,9 @@ func (d *differ) list(n node) ([]nodeEntry, error) {
 		}
 	case !n.id.IsZero():
 		list, err := d.s.db.ReadTree(n.id)
+		if err == nil {
+			err = d.limit.take(len(list))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -251,7 +258,7 @@ func (d *differ) add(c Change) { d.changes = append(d.changes, c) }
 
 // comparePerms finds what only the meta notes tell: the same bytes under other
 // permission bits.
-func (d *differ) comparePerms(oldTree ID, from, to Meta) error {
+func (d *differ) comparePerms(old Checkpoint, from, to Meta) error {
 	oldModes, newModes := modeMap(from), modeMap(to)
 	touched := make(map[string]*Change, len(d.changes))
 	gone := make(map[string]bool)
@@ -260,7 +267,7 @@ func (d *differ) comparePerms(oldTree ID, from, to Meta) error {
 		touched[c.Path] = c
 		gone[c.OldPath] = true
 	}
-	return d.s.walkTree(oldTree, "", func(path string, mode uint32, id ID) error {
+	return d.s.walkTree(old, func(path string, mode uint32, id ID) error {
 		if mode == scan.ModeSymlink || !d.filter.wants(path, false) || gone[path] {
 			return nil
 		}

@@ -39,11 +39,20 @@ func (e *FormError) Unwrap() error { return e.Err }
 func (s *Store) checkName(name string) error {
 	switch {
 	case name == "", name == ".", name == "..", name == ".git", strings.ContainsAny(name, "/\x00"):
-		return fmt.Errorf("%q is no name of a file", name)
+		return fmt.Errorf("%q is no name of a file", shown(name))
 	case s.opts.CheckName != nil:
 		return s.opts.CheckName(name)
 	}
 	return nil
+}
+
+// shown is a name as an error can hold it: whoever forged it chose its length, too.
+func shown(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	return name[:most] + "..."
 }
 
 // readForm reads a tree of a checkpoint, of which every entry can be written.
@@ -54,7 +63,7 @@ func (s *Store) readForm(id ID, path string) ([]odb.TreeEntry, error) {
 	}
 	for i, e := range list {
 		if err := s.checkEntry(list, i); err != nil {
-			return nil, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", e.Name, err)}
+			return nil, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", shown(e.Name), err)}
 		}
 	}
 	return list, nil
@@ -86,7 +95,7 @@ func (s *Store) checkEntry(list []odb.TreeEntry, i int) error {
 	case before.Name == e.Name:
 		return errors.New("is there twice")
 	case order >= 0:
-		return fmt.Errorf("stands after %q: the tree is not sorted", before.Name)
+		return fmt.Errorf("stands after %q: the tree is not sorted", shown(before.Name))
 	}
 	return nil
 }
@@ -157,10 +166,10 @@ func (s *Store) checkMeta(m *Meta) error {
 func checkPath(p Path, checkName func(string) error) error {
 	for name := range strings.SplitSeq(string(p), "/") {
 		if name == "" || name == "." || name == ".." || strings.Contains(name, "\x00") {
-			return fmt.Errorf("%q is no path below a project's top", string(p))
+			return fmt.Errorf("%q is no path below a project's top", shown(string(p)))
 		}
 		if err := checkName(name); err != nil {
-			return fmt.Errorf("%q: %w", string(p), err)
+			return fmt.Errorf("%q: %w", shown(string(p)), err)
 		}
 	}
 	return nil

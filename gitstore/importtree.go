@@ -14,7 +14,8 @@ import (
 // takeCommit brings the tree of a commit into the pack, as far as the store
 // doesn't have it, and says what it holds.
 func (r *recording) takeCommit(ctx context.Context, from *odb.DB, tree ID) error {
-	t := &treeImport{r: r, from: from, wanted: make(map[ID]bool)}
+	t := &treeImport{r: r, from: from, wanted: make(map[ID]bool), limit: &entryLimit{commit: tree}}
+	t.limit.left.Store(maxImport)
 	r.lane = r.pack.NewLane()
 	root, err := t.tree(ctx, tree, "")
 	if err != nil {
@@ -39,6 +40,10 @@ func (r *recording) takeCommit(ctx context.Context, from *odb.DB, tree ID) error
 	return nil
 }
 
+// maxImport is how many entries a commit's trees may have. Anybody may push one
+// that has more than can ever be counted.
+const maxImport = 1 << 23
+
 // treeImport reads trees of the project's repository.
 type treeImport struct {
 	r    *recording
@@ -48,6 +53,7 @@ type treeImport struct {
 	meta         Meta
 	// wanted are the blobs to copy.
 	wanted map[ID]bool
+	limit  *entryLimit
 	bad    []scan.Failure
 }
 
@@ -58,6 +64,9 @@ func (t *treeImport) tree(ctx context.Context, id ID, path string) (ID, error) {
 		return ID{}, err
 	}
 	list, err := t.from.ReadTree(id)
+	if err == nil {
+		err = t.limit.take(len(list))
+	}
 	if err != nil {
 		return ID{}, err
 	}

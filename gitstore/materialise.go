@@ -86,11 +86,16 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	if err != nil {
 		return nil, err
 	}
+	limit, err := s.newSizeLimit(req.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
 	top, err := dirfd.Dup(req.Sink.Dir())
 	if err != nil {
 		return nil, err
 	}
 	m := s.newMaterialiser(ctx, req, meta, filter)
+	m.limit = limit
 	done := report(req.Progress, func() Progress {
 		return Progress{m.files.Load(), req.Checkpoint.Files, m.bytes.Load(), req.Checkpoint.Bytes}
 	})
@@ -161,6 +166,7 @@ type materialiser struct {
 	base   BaseModes
 	modes  map[string]Perm
 	filter *pathFilter
+	limit  *sizeLimit
 	list   *worklist.List[*matWorker]
 	// written is when the sink was filled before.
 	written time.Time

@@ -90,6 +90,9 @@ func (m *materialiser) want(t dirTask) error {
 		return nil
 	}
 	list, err := m.s.readForm(t.out.tree, t.out.path)
+	if err == nil {
+		err = m.limit.entries.take(len(list))
+	}
 	if err != nil {
 		return fmt.Errorf("directory %q: %w", t.out.path, err)
 	}

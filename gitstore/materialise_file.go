@@ -133,7 +133,7 @@ func (m *materialiser) fill(w *matWorker, fd int, t dirTask, it *slotItem) (orig
 	if copied || err != nil {
 		return fromLive, err
 	}
-	typ, _, err := m.s.db.Stream(it.file.ID, m.writer(fd))
+	typ, _, err := m.s.db.Stream(it.file.ID, m.limit.writer(m.writer(fd)))
 	if err == nil && typ != odb.Blob {
 		err = &odb.TypeError{ID: it.file.ID, Got: typ, Want: odb.Blob}
 	}

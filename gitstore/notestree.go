@@ -39,7 +39,7 @@ func (s *Store) insertNote(tree ID, rest string, blob ID, put func(odb.Type, []b
 		}
 	}
 	sub := at(rest[:2])
-	if sub < 0 && notes < fanOut {
+	if sub < 0 && (notes < fanOut || len(rest) == 2) {
 		return s.putTree(append(list, odb.TreeEntry{Mode: scan.ModeFile, Name: rest, ID: blob}), put)
 	}
 	// Notes already here stay: git reads a tree that is fanned out in part.

@@ -63,7 +63,7 @@ func (s *Store) PolicyAt(commit ID) (*Policy, error) {
 	for _, e := range list {
 		f := policyFile{id: e.ID, mode: e.Mode}
 		if e.Mode != scan.ModeDir {
-			if f.data, err = s.db.ReadType(e.ID, odb.Blob); err != nil {
+			if f.data, err = s.readPolicyFile(e.ID); err != nil {
 				return nil, fmt.Errorf("policy: %w", err)
 			}
 		}
@@ -73,6 +73,20 @@ func (s *Store) PolicyAt(commit ID) (*Policy, error) {
 		return nil, malformed("policy: commit " + commit.String() + " holds no file of that name")
 	}
 	return p, nil
+}
+
+// maxPolicyFile bounds the files of a policy. Each command parses them.
+const maxPolicyFile = 1 << 20
+
+func (s *Store) readPolicyFile(id ID) ([]byte, error) {
+	_, size, err := s.db.Size(id)
+	if err != nil {
+		return nil, err
+	}
+	if size > maxPolicyFile {
+		return nil, malformed(fmt.Sprintf("object %s has %d bytes, and a file of a policy has at most %d", id, size, maxPolicyFile))
+	}
+	return s.db.ReadType(id, odb.Blob)
 }
 
 // PolicyChange says what to change and what the log says of it.
@@ -144,6 +158,9 @@ func (s *Store) putPolicy(now *Policy, files map[string][]byte, put func(odb.Typ
 		}
 	}
 	for name, data := range files {
+		if len(data) > maxPolicyFile {
+			return ID{}, fmt.Errorf("a policy's file %q of %d bytes: at most %d are read", name, len(data), maxPolicyFile)
+		}
 		id, err := put(odb.Blob, data)
 		if err != nil {
 			return ID{}, err

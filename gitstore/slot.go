@@ -126,7 +126,7 @@ func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]gitindex.Entry, 
 		written[e.Name] = e
 	}
 	var all []gitindex.Entry
-	err := s.walkTree(c.Tree, "", func(path string, mode uint32, id ID) error {
+	err := s.walkTree(c, func(path string, mode uint32, id ID) error {
 		e, ok := written[path]
 		if !ok {
 			e = gitindex.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}

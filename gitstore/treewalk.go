@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -10,16 +11,24 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
 
-// walkTree calls f for every entry that isn't a directory, in Git's order.
-func (s *Store) walkTree(tree ID, path string, f func(path string, mode uint32, id ID) error) error {
+// walkTree calls f for every entry of a checkpoint that isn't a directory, in Git's
+// order.
+func (s *Store) walkTree(c Checkpoint, f func(path string, mode uint32, id ID) error) error {
+	return s.walkBelow(c.Tree, "", newEntryLimit(c), f)
+}
+
+func (s *Store) walkBelow(tree ID, path string, limit *entryLimit, f func(path string, mode uint32, id ID) error) error {
 	list, err := s.db.ReadTree(tree)
 	if err != nil {
+		return err
+	}
+	if err := limit.take(len(list)); err != nil {
 		return err
 	}
 	for _, e := range list {
 		p := joinPath(path, e.Name)
 		if e.Mode == scan.ModeDir {
-			err = s.walkTree(e.ID, p, f)
+			err = s.walkBelow(e.ID, p, limit, f)
 		} else {
 			err = f(p, e.Mode, e.ID)
 		}
@@ -52,22 +61,25 @@ func (s *Store) HasPaths(c Checkpoint, paths []string) error {
 }
 
 // Extent counts the files, and their bytes, that [Store.Materialise] would write
-// for these paths of the checkpoint; none is all.
+// for these paths of the checkpoint; none is all. Of a whole checkpoint it is what
+// the commit says, if it does.
 func (s *Store) Extent(c Checkpoint, paths []string) (files, bytes int64, err error) {
-	if len(paths) == 0 {
+	if len(paths) == 0 && c.Files > 0 {
 		return c.Files, c.Bytes, nil
 	}
 	filter, err := newPathFilter(paths)
 	if err != nil {
 		return 0, 0, err
 	}
-	err = s.walkTree(c.Tree, "", func(path string, _ uint32, id ID) error {
+	err = s.walkTree(c, func(path string, _ uint32, id ID) error {
 		if !filter.wants(path, false) {
 			return nil
 		}
 		_, size, err := s.db.Size(id)
 		files++
-		bytes += size
+		if bytes += size; bytes < 0 {
+			bytes = math.MaxInt64
+		}
 		return err
 	})
 	return files, bytes, err

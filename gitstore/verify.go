@@ -202,7 +202,7 @@ func (v *verifier) entries(ctx context.Context, id ID, path string) (bad []ID, e
 		v.one(e.ID, at)
 		switch err := v.misused(e); {
 		case err != nil:
-			v.spoil(id, path, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", e.Name, err)})
+			v.spoil(id, path, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", shown(e.Name), err)})
 			bad = append(bad, id)
 		case e.Mode == scan.ModeDir:
 			below, err := v.tree(ctx, e.ID, at)

@@ -193,6 +193,7 @@ func (m *Manager) plan(ctx context.Context, s *gitstore.Store, rules *rules, req
 			"the default target is used instead; mend evoseal.target")
 	}
 	m.lookAtTarget(s, p, decision.Target)
+	p.lookAtSize(rules.Policy.MaxGiB)
 	p.lookAtCheckpoint()
 	if err := m.lookAtHistory(ctx, s, p, rules); err != nil {
 		return p, decision, err

@@ -44,6 +44,14 @@ func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
 	}
 }
 
+// lookAtSize stops what is so big that somebody should have a look first.
+func (p *Plan) lookAtSize(maxGiB int) {
+	if p.NeedBytes>>30 >= int64(maxGiB) {
+		p.add(Blocking, "size", fmt.Sprintf("the rollback writes %s, and the policy lets up to %d GiB pass without a question", humanize.IBytes(uint64(p.NeedBytes)), maxGiB),
+			"look at it with `git evoseal-rollback show "+p.Checkpoint.Version+"`, go on with --force, or raise the policy's target.maxGiB")
+	}
+}
+
 // lookAtCheckpoint warns of what the checkpoint can't bring back.
 func (p *Plan) lookAtCheckpoint() {
 	if p.Checkpoint.Partial {

@@ -10,7 +10,7 @@ import (
 )
 
 // Waiting is a pruned checkpoint that can be brought back. Until is when its grace
-// is over by the policy in force; from then on the next prune or gc drops it.
+// is over by the policy in force; from then on the next prune drops it.
 type Waiting struct {
 	gitstore.Pruned
 	Until time.Time

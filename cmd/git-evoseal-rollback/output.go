@@ -122,7 +122,7 @@ func firstLine(s string) string {
 // printable takes out what would move a terminal's cursor or change its state.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) && r != '\n' && r != '\t' {
 			return '\uFFFD'
 		}
 		return r

@@ -76,6 +76,7 @@ func plainCases() map[string]keyCase {
 		"rollback.oldAfter": {field: func(p *Policy) any { return p.OldAfter }, standard: 720 * time.Hour, bad: badDurations,
 			good: map[string]any{"0s": time.Duration(0), "0d": time.Duration(0), "1h30m": 90 * time.Minute}},
 		"target.gitFile": {field: func(p *Policy) any { return p.GitFile }, standard: true, good: goodBools, bad: badBools},
+		"target.maxGiB":  {field: func(p *Policy) any { return p.MaxGiB }, standard: 64, bad: append(badIntegers, "0", "1000001"), good: map[string]any{"1": 1, "1000000": 1000000}},
 		"verdict.level": {field: func(p *Policy) any { return p.Level }, standard: verdict.DefaultLevel, bad: append(badFractions, "0", "0.00009", "0.51"),
 			good: map[string]any{"0.0001": 0.0001, "50%": 0.5}},
 		"verdict.minEffect": {field: func(p *Policy) any { return p.MinEffect }, standard: verdict.DefaultMinEffect, bad: badFractions, good: map[string]any{"0": 0.0, "1": 1.0}},

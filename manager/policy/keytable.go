@@ -50,6 +50,10 @@ func rollbackKeys() []Key {
 			Help:   "Let the target have the .git file by which git sees it as a work tree of the store.",
 			More:   "Some build tools mind one.",
 			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.GitFile })},
+		{Name: "target.maxGiB", Kind: Integer, Default: "64", Range: "1 to 1000000",
+			Help:   "The size of a rollback, in GiB, beyond which it is asked about: it stops, and `--force` goes on.",
+			More:   "A small store can hold very big files of little content. A checkpoint that turns out bigger than it says is never brought back.",
+			assign: put(integer(1, 1000000), func(p *Policy, _ string) *int { return &p.MaxGiB })},
 	}
 }
 

@@ -28,6 +28,8 @@ type Policy struct {
 	// OldAfter is the age from which a checkpoint is warned of; zero is never.
 	OldAfter time.Duration
 	GitFile  bool
+	// MaxGiB is the size of a rollback, in GiB, beyond which it must be forced.
+	MaxGiB int
 
 	// Retention says which checkpoints prune leaves, Grace for how long it leaves the
 	// others a way back.

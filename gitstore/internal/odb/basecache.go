@@ -27,11 +27,11 @@ type cachedBase struct {
 }
 
 const (
-	// maxBases bounds the memory: readers in parallel work on a few chains each, at
+	// baseCacheSize bounds the memory: readers in parallel work on a few chains each, at
 	// neighbouring places, so this is more than they need with source files.
-	maxBases = 32 << 20
-	// maxBase is the size from which a base would crowd out the others.
-	maxBase = maxBases / 4
+	baseCacheSize = 32 << 20
+	// cachedBaseSize is the size from which a base would crowd out the others.
+	cachedBaseSize = baseCacheSize / 4
 )
 
 func (c *baseCache) get(at packedAt) (Type, []byte, bool) {
@@ -47,7 +47,7 @@ func (c *baseCache) get(at packedAt) (Type, []byte, bool) {
 }
 
 func (c *baseCache) put(at packedAt, typ Type, data []byte) {
-	if len(data) > maxBase {
+	if len(data) > cachedBaseSize {
 		return
 	}
 	c.mu.Lock()
@@ -59,7 +59,7 @@ func (c *baseCache) put(at packedAt, typ Type, data []byte) {
 		c.held = make(map[packedAt]*list.Element)
 	}
 	c.held[at] = c.order.PushFront(&cachedBase{at, typ, data})
-	for c.bytes += int64(len(data)); c.bytes > maxBases; {
+	for c.bytes += int64(len(data)); c.bytes > baseCacheSize; {
 		c.drop(c.order.Back())
 	}
 }

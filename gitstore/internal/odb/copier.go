@@ -238,7 +238,7 @@ func (c *copier) rebuild(ctx context.Context) error {
 			continue
 		}
 		var data bytes.Buffer
-		typ, _, err := w.src.copyTo(c.w.db, w.e.id, w.e.off, &data)
+		typ, _, err := w.src.copy(c.w.db, w.e.id, w.e.off, &data)
 		if err != nil {
 			return w.src.damaged(err)
 		}

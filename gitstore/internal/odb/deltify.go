@@ -183,7 +183,7 @@ func (d *deltaRun) tell(n int64) {
 func (d *deltaRun) failed(id ID, err error) error {
 	for _, s := range d.r.sources {
 		if off, ok := s.find(id); ok {
-			if _, _, bad := s.copyTo(d.r.db, id, off, discard{}); bad != nil {
+			if _, _, bad := s.copy(d.r.db, id, off, discard{}); bad != nil {
 				return s.damaged(bad)
 			}
 		}

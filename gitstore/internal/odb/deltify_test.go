@@ -241,7 +241,7 @@ func BenchmarkReadChains(b *testing.B) {
 	for b.Loop() {
 		var n int64
 		for _, e := range list {
-			_, size, err := p.copyTo(db, e.id, e.off, io.Discard)
+			_, size, err := p.copy(db, e.id, e.off, io.Discard)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -43,6 +43,17 @@ func (e *TypeError) Error() string {
 // Is matches [ErrCorrupt].
 func (e *TypeError) Is(target error) bool { return target == ErrCorrupt }
 
+// SizeError says that an object that must be read in one piece is bigger than
+// [MaxWhole].
+type SizeError struct{ ID ID }
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("object %s is bigger than %d MiB, which no list of files or note is", e.ID, MaxWhole>>20)
+}
+
+// Is matches [ErrCorrupt].
+func (e *SizeError) Is(target error) bool { return target == ErrCorrupt }
+
 // CorruptError names a corrupt object and the file that holds it.
 type CorruptError struct {
 	ID   ID

@@ -218,8 +218,9 @@ func (db *DB) Locate(id ID) Location {
 // Read returns the object with its bytes, which hash to id. The slice is the
 // caller's.
 func (db *DB) Read(id ID) (Type, []byte, error) {
-	var buf bytes.Buffer
-	typ, _, err := db.copyTo(id, &buf, true)
+	buf := whole{id: id}
+	left := maxBases
+	typ, _, err := db.copyTo(id, &buf, true, &left)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -242,7 +243,26 @@ func (db *DB) ReadType(id ID, want Type) ([]byte, error) {
 // (unless it is stored as a delta). The bytes are hashed in passing: when Stream
 // returns an error, what w received must be thrown away.
 func (db *DB) Stream(id ID, w io.Writer) (Type, int64, error) {
-	return db.copyTo(id, w, false)
+	left := maxBases
+	return db.copyTo(id, w, false, &left)
+}
+
+// MaxWhole is how big an object may be that [DB.Read] returns: lists of directories
+// and notes, which somebody else may have written. Files of any size are streamed.
+const MaxWhole = 128 << 20
+
+// whole takes an object into memory.
+type whole struct {
+	bytes.Buffer
+	id ID
+}
+
+// Write implements [io.Writer].
+func (b *whole) Write(data []byte) (int, error) {
+	if b.Len()+len(data) > MaxWhole {
+		return 0, &SizeError{ID: b.id}
+	}
+	return b.Buffer.Write(data)
 }
 
 // repacks is how often a reader follows an object that git moves from pack to
@@ -251,9 +271,9 @@ const repacks = 20
 
 // copyTo tries every copy of the object. A writer that can't take its bytes
 // back gets only one try.
-func (db *DB) copyTo(id ID, w io.Writer, again bool) (Type, int64, error) {
+func (db *DB) copyTo(id ID, w io.Writer, again bool, left *int) (Type, int64, error) {
 	for attempt := 0; ; attempt++ {
-		typ, n, err := db.tryCopies(id, w, again)
+		typ, n, err := db.tryCopies(id, w, again, left)
 		if !errors.Is(err, ErrNotFound) || attempt > repacks {
 			return typ, n, err
 		}
@@ -267,7 +287,7 @@ func (db *DB) copyTo(id ID, w io.Writer, again bool) (Type, int64, error) {
 	}
 }
 
-func (db *DB) tryCopies(id ID, w io.Writer, again bool) (Type, int64, error) {
+func (db *DB) tryCopies(id ID, w io.Writer, again bool, left *int) (Type, int64, error) {
 	var bad error
 	try := func(read func(io.Writer) (Type, int64, error)) (Type, int64, bool) {
 		c := &countingWriter{w: w}
@@ -278,7 +298,7 @@ func (db *DB) tryCopies(id ID, w io.Writer, again bool) (Type, int64, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			bad = err
 		}
-		if buf, ok := w.(*bytes.Buffer); ok && again {
+		if buf, ok := w.(interface{ Reset() }); ok && again {
 			buf.Reset()
 			c.n = 0
 		}
@@ -289,7 +309,7 @@ func (db *DB) tryCopies(id ID, w io.Writer, again bool) (Type, int64, error) {
 		if !ok {
 			continue
 		}
-		typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return p.copyTo(db, id, off, w) })
+		typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return p.copyTo(db, id, off, w, left) })
 		if stop {
 			return typ, n, badOrNil(typ, bad)
 		}
@@ -298,7 +318,7 @@ func (db *DB) tryCopies(id ID, w io.Writer, again bool) (Type, int64, error) {
 		return typ, n, badOrNil(typ, bad)
 	}
 	for _, alt := range db.alternates {
-		if typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return alt.tryCopies(id, w, again) }); stop {
+		if typ, n, stop := try(func(w io.Writer) (Type, int64, error) { return alt.tryCopies(id, w, again, left) }); stop {
 			return typ, n, badOrNil(typ, bad)
 		}
 	}
@@ -330,20 +350,21 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 // Size returns an object's type and size from its header alone; nothing is
 // verified.
 func (db *DB) Size(id ID) (Type, int64, error) {
-	typ, n, err := db.trySize(id)
+	left := maxBases
+	typ, n, err := db.trySize(id, &left)
 	if errors.Is(err, ErrNotFound) {
 		if err := db.Refresh(); err != nil {
 			return 0, 0, err
 		}
-		typ, n, err = db.trySize(id)
+		typ, n, err = db.trySize(id, &left)
 	}
 	return typ, n, err
 }
 
-func (db *DB) trySize(id ID) (Type, int64, error) {
+func (db *DB) trySize(id ID, left *int) (Type, int64, error) {
 	for _, p := range db.snapshot() {
 		if off, ok := p.find(id); ok {
-			if typ, n, err := p.size(db, off); !errors.Is(err, fs.ErrNotExist) {
+			if typ, n, err := p.size(db, off, left); !errors.Is(err, fs.ErrNotExist) {
 				return typ, n, err
 			}
 		}

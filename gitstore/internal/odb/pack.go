@@ -43,10 +43,6 @@ const (
 	refDelta = 7
 )
 
-// maxDeltaDepth bounds the chain that a reader follows. git's own default is
-// 50 and its maximum 4095.
-const maxDeltaDepth = 4095
-
 func newPack(db *DB, name string) *pack {
 	return &pack{dir: filepath.Join(db.dir, "pack"), name: name, opens: &db.openPacks}
 }
@@ -256,8 +252,51 @@ func parseOffset(b []byte) (int64, int, error) {
 	return 0, 0, errEntryHeader
 }
 
+// deltaError is what is wrong with a deltified object, as opposed to trouble with
+// whoever its bytes are for.
+type deltaError struct{ err error }
+
+func (e *deltaError) Error() string { return e.err.Error() }
+
+// copyDelta is copyTo for a deltified object: in memory, or by way of the disk when
+// it is big.
+func (p *pack) copyDelta(db *DB, f packFile, off int64, e entry, h *Hasher, id ID, w io.Writer, left *int) (Type, int64, error) {
+	typ, data, err := p.resolve(db, f, off, e, left)
+	if err == nil {
+		h.Start(typ, int64(len(data)))
+		h.Write(data)
+		if err := checkSum(h, id); err != nil {
+			return 0, 0, &deltaError{err}
+		}
+		_, err = w.Write(data)
+		return typ, int64(len(data)), err
+	}
+	if !errors.Is(err, errBigDelta) {
+		return 0, 0, &deltaError{err}
+	}
+	typ, content, err := f.rebuild(db, e, left)
+	if err != nil {
+		return 0, 0, &deltaError{err}
+	}
+	defer content.Close()
+	h.Start(typ, content.size)
+	if err := content.copyTo(h, 0, content.size); err != nil {
+		return 0, 0, err
+	}
+	if err := checkSum(h, id); err != nil {
+		return 0, 0, &deltaError{err}
+	}
+	return typ, content.size, content.copyTo(w, 0, content.size)
+}
+
+// copy is copyTo for one object by itself.
+func (p *pack) copy(db *DB, id ID, off int64, w io.Writer) (Type, int64, error) {
+	left := maxBases
+	return p.copyTo(db, id, off, w, &left)
+}
+
 // copyTo writes the object at off and verifies that it is id.
-func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error) {
+func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, int64, error) {
 	corrupt := func(err error) (Type, int64, error) {
 		return 0, 0, &CorruptError{ID: id, File: p.path(".pack"), Err: err}
 	}
@@ -272,22 +311,14 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer) (Type, int64, error
 	}
 	h := verifiers.Get().(*Hasher)
 	defer verifiers.Put(h)
-	typ := e.kind
-	switch e.kind {
-	case ofsDelta, refDelta:
-		var data []byte
-		if typ, data, err = p.resolve(db, f, off, e); err != nil {
-			return corrupt(err)
+	if e.kind == ofsDelta || e.kind == refDelta {
+		typ, n, err := p.copyDelta(db, f, off, e, h, id, w, left)
+		if notRight := new(deltaError); errors.As(err, &notRight) {
+			return corrupt(notRight.err)
 		}
-		e.size = int64(len(data))
-		h.Start(typ, e.size)
-		h.Write(data)
-		if err := checkSum(h, id); err != nil {
-			return corrupt(err)
-		}
-		_, err = w.Write(data)
-		return typ, e.size, err
+		return typ, n, err
 	}
+	typ := e.kind
 	h.Start(typ, e.size)
 	sink := &teeWriter{h: h, w: w}
 	if err := f.inflate(e, sink); err != nil {
@@ -328,9 +359,8 @@ func checkSum(h *Hasher, want ID) error {
 	return nil
 }
 
-// size follows a delta to what it rests on for its type, and takes the size from
-// the beginning of the delta itself.
-func (p *pack) size(db *DB, off int64) (Type, int64, error) {
+// size reads headers alone, of a delta and of what it is built upon.
+func (p *pack) size(db *DB, off int64, left *int) (Type, int64, error) {
 	f, err := p.acquire()
 	if err != nil {
 		return 0, 0, err
@@ -340,25 +370,26 @@ func (p *pack) size(db *DB, off int64) (Type, int64, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	if e.kind != ofsDelta && e.kind != refDelta {
-		return e.kind, e.size, nil
-	}
-	n, err := f.deltaTarget(e)
-	if err != nil {
-		return 0, 0, err
-	}
-	for range maxDeltaDepth {
-		switch e.kind {
-		case ofsDelta:
-			if e, err = f.entry(e.base); err != nil {
-				return 0, 0, err
-			}
-		case refDelta:
-			typ, _, err := db.Size(e.baseID)
-			return typ, n, err
-		default:
-			return e.kind, n, nil
+	size := e.size
+	if e.kind == ofsDelta || e.kind == refDelta {
+		if size, err = f.deltaSize(e); err != nil {
+			return 0, 0, err
 		}
 	}
-	return 0, 0, errTooDeep
+	for e.kind == ofsDelta {
+		if *left--; *left < 0 {
+			return 0, 0, errDeltaDeep
+		}
+		if e, err = f.entry(e.base); err != nil {
+			return 0, 0, err
+		}
+	}
+	if e.kind != refDelta {
+		return e.kind, size, nil
+	}
+	if *left--; *left < 0 {
+		return 0, 0, errDeltaDeep
+	}
+	typ, _, err := db.trySize(e.baseID, left)
+	return typ, size, err
 }

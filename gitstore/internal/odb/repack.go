@@ -212,7 +212,7 @@ func (p *pack) verify(ctx context.Context, db *DB, list []rawEntry) (ID, error) 
 		if err := ctx.Err(); err != nil {
 			return e.id, err
 		}
-		if _, _, err := p.copyTo(db, e.id, e.off, io.Discard); err != nil {
+		if _, _, err := p.copy(db, e.id, e.off, io.Discard); err != nil {
 			return e.id, err
 		}
 	}
@@ -227,7 +227,7 @@ func (r *repacking) blame(id ID, bad error) error {
 	}
 	for _, s := range r.sources {
 		if off, ok := s.find(id); ok {
-			if _, _, err := s.copyTo(r.db, id, off, io.Discard); err != nil {
+			if _, _, err := s.copy(r.db, id, off, io.Discard); err != nil {
 				return s.damaged(err)
 			}
 		}

@@ -3,19 +3,21 @@ package odb
 import (
 	"bytes"
 	"errors"
-	"io"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/delta"
 )
 
-var errTooDeep = errors.New("delta chain is too long")
+// errBigDelta says that an object, or what it is built upon, is too big to be held in
+// memory several times over.
+var errBigDelta = errors.New("delta of a big object")
 
 // resolve rebuilds the object of a delta that lies at off. Its base, the base of
 // that, and so on are found first, down to one that is whole or that was rebuilt a
 // short time ago, and then made again from the bottom up: so neighbours in a chain,
 // which lie and are read one after the other, cost one step each. The bytes are
-// shared with others that read, and must not be changed.
-func (p *pack) resolve(db *DB, f packFile, off int64, e entry) (Type, []byte, error) {
+// shared with others that read, and must not be changed. Left is how many bases that
+// lie in other packs may still be read.
+func (p *pack) resolve(db *DB, f packFile, off int64, e entry, left *int) (Type, []byte, error) {
 	var chain []step
 	for e.kind == ofsDelta || e.kind == refDelta {
 		if len(chain) > 0 {
@@ -23,14 +25,16 @@ func (p *pack) resolve(db *DB, f packFile, off int64, e entry) (Type, []byte, er
 				return p.build(db, f, chain, typ, data)
 			}
 		}
-		if len(chain) >= maxDeltaDepth {
-			return 0, nil, errTooDeep
+		if len(chain) >= maxBases {
+			return 0, nil, errDeltaDeep
 		}
 		chain = append(chain, step{off, e})
 		if e.kind == refDelta {
 			base, ok := p.find(e.baseID)
 			if !ok {
-				typ, data, err := db.Read(e.baseID)
+				var base smallWriter
+				typ, err := db.readBase(e.baseID, &base, left)
+				data := base.Bytes()
 				if err != nil {
 					return 0, nil, err
 				}
@@ -69,6 +73,9 @@ func (p *pack) build(db *DB, f packFile, chain []step, typ Type, data []byte) (T
 		if err != nil {
 			return 0, nil, err
 		}
+		if _, to, _, err := delta.Sizes(d); err == nil && int64(to) > spoolMemory {
+			return 0, nil, errBigDelta
+		}
 		if data, err = delta.Apply(data, d); err != nil {
 			return 0, nil, err
 		}
@@ -81,6 +88,9 @@ func (p *pack) build(db *DB, f packFile, chain []step, typ Type, data []byte) (T
 
 // inflateAll returns an entry's own bytes: a delta's for a delta.
 func (f packFile) inflateAll(e entry) ([]byte, error) {
+	if e.size > spoolMemory {
+		return nil, errBigDelta
+	}
 	var b bytes.Buffer
 	// What a damaged header says is not believed beyond this.
 	b.Grow(int(min(e.size, smallObject)))
@@ -88,31 +98,12 @@ func (f packFile) inflateAll(e entry) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// deltaTarget is the size that a delta's first bytes promise.
-func (f packFile) deltaTarget(e entry) (int64, error) {
-	head := &beginning{most: int(min(e.size, delta.MaxHeader))}
-	if err := f.inflate(e, head); err != nil && !errors.Is(err, errEnough) {
-		return 0, err
+// smallWriter takes no more than fits in memory several times over.
+type smallWriter struct{ bytes.Buffer }
+
+func (w *smallWriter) Write(b []byte) (int, error) {
+	if w.Len()+len(b) > spoolMemory {
+		return 0, errBigDelta
 	}
-	_, n, _, err := delta.Sizes(head.b)
-	return int64(n), err
-}
-
-// errEnough ends an inflation whose rest isn't needed.
-var errEnough = errors.New("enough was read")
-
-// beginning keeps the first bytes.
-type beginning struct {
-	b    []byte
-	most int
-}
-
-var _ io.Writer = (*beginning)(nil)
-
-func (w *beginning) Write(b []byte) (int, error) {
-	w.b = append(w.b, b[:min(len(b), w.most-len(w.b))]...)
-	if len(w.b) == w.most {
-		return len(b), errEnough
-	}
-	return len(b), nil
+	return w.Buffer.Write(b)
 }

@@ -105,7 +105,7 @@ func (db *DB) Read(name string) (ID, error) {
 		}
 		name = next
 	}
-	return ID{}, fmt.Errorf("ref %s: symbolic refs are nested too deep", name)
+	return ID{}, &BrokenError{Name: name, Path: db.path(name)}
 }
 
 // ReadHex is Read for a repository with any kind of object names: it returns the
@@ -130,7 +130,7 @@ func (db *DB) ReadHex(name string) (string, error) {
 		}
 		return text, nil
 	}
-	return "", fmt.Errorf("ref %s: symbolic refs are nested too deep", name)
+	return "", &BrokenError{Name: name, Path: db.path(name)}
 }
 
 func (db *DB) packedHex(name string) (string, error) {
@@ -179,7 +179,11 @@ func (db *DB) readLoose(name string) (id ID, next string, err error) {
 		return ID{}, "", err
 	}
 	if target, ok := strings.CutPrefix(string(data), "ref: "); ok {
-		return ID{}, strings.TrimSpace(target), nil
+		// A link to nowhere must not read as no object.
+		if target = strings.TrimSpace(target); CheckName(target) != nil {
+			return ID{}, "", &BrokenError{Name: name, Path: path}
+		}
+		return ID{}, target, nil
 	}
 	id, ok := parseID(bytes.TrimSpace(data))
 	if !ok || id == (ID{}) {
