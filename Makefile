@@ -58,10 +58,19 @@ race:
 demo: build
 	@PATH="$(CURDIR)/bin:$$PATH" sh docs/demo.sh
 
-## bench: our figures beside git's, in one run, on memory and on disk
+## bench: our figures beside those of git, restic and others, into docs/benchmarks.md; BENCHFLAGS='-only ^source/ -scale 0.1' only prints
+BENCHFLAGS ?=
 .PHONY: bench
 bench: build
-	$(GO) run ./cmd/git-evoseal-rollback/bench -binary $(CURDIR)/$(BIN)
+	$(GO) run ./cmd/git-evoseal-rollback/bench -binary $(BIN) $(or $(BENCHFLAGS),-out docs/benchmarks.md)
+
+## bench-peers: the programs that bench compares with, from Debian's packages
+.PHONY: bench-peers
+bench-peers:
+	@sudo=; test "$$(id -u)" = 0 || sudo=sudo; $$sudo apt-get update -q; \
+	for peer in restic bup rsync; do \
+		$$sudo apt-get install -q -y --no-install-recommends $$peer || echo "$$peer is not to be had; bench leaves its rows out"; \
+	done
 
 ## bench-history: reading and summing up a history of 10,000 records
 .PHONY: bench-history

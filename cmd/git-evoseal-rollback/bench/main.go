@@ -1,7 +1,13 @@
-// Bench times git-evoseal-rollback beside git, in one run, on the same tree: each
-// pair of commands in turn, after a warm-up, so that a machine that gets faster
-// or slower does so for both. It prints medians and their ratio, also where the
-// ratio is not in our favour.
+// Bench times git-evoseal-rollback beside git, restic, bup, rsync, cp and tar, in
+// one run, on the same trees.
+//
+// The programs take turns, so that a machine that gets faster or slower does so
+// for all of them, and a first round that isn't counted warms the caches for all
+// of them. Each row is printed as soon as it is measured, also where it is not in
+// our favour, and everything is written to a document at the end. A program that
+// isn't installed leaves its lines out, with a note that says so.
+//
+//	go run ./cmd/git-evoseal-rollback/bench -binary bin/git-evoseal-rollback -only '^source/'
 package main
 
 import (
@@ -9,73 +15,67 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
+	"regexp"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
+// settings are what the command line asks for.
+type settings struct {
+	binary, out string
+	dirs        []string
+	rounds      int
+	only        *regexp.Regexp
+	scale       float64
+	everywhere  bool
+	// histories and growths are how many checkpoints those rows make, before scale.
+	histories, growths int
+	// goRoot is where Go's own tree lies.
+	goRoot string
+}
+
 func main() {
-	var b bench
-	var memory, disk string
-	flag.StringVar(&b.binary, "binary", "bin/git-evoseal-rollback", "the program to time")
-	flag.StringVar(&b.source, "source", "", "the `tree` to record; a copy is used, and of GOROOT by default")
-	flag.StringVar(&memory, "memory", "/dev/shm", "a `directory` in memory; empty leaves it out")
-	flag.StringVar(&disk, "disk", os.TempDir(), "a `directory` on disk; empty leaves it out")
-	flag.IntVar(&b.rounds, "rounds", 5, "counted rounds of each pair")
-	flag.Parse()
-	if b.source == "" {
-		out, err := exec.Command("go", "env", "GOROOT").Output()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "bench: no go to ask for GOROOT; name a tree with -source:", err)
-			os.Exit(1)
-		}
-		b.source = strings.TrimSpace(string(out))
+	if len(os.Args) > 1 && os.Args[1] == launcherName {
+		os.Exit(launch(os.Args[2:]))
+	}
+	s, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, memory, disk); err != nil {
+	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (b *bench) run(ctx context.Context, memory, disk string) error {
-	binary, err := filepath.Abs(b.binary)
-	if err != nil {
-		return err
+func parse(args []string) (settings, error) {
+	var s settings
+	var dirs, only string
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.StringVar(&s.binary, "binary", "bin/git-evoseal-rollback", "the `program` to time")
+	flags.StringVar(&dirs, "dirs", "/dev/shm,"+os.TempDir(), "`directories` to work below, one a medium; what takes long runs on the first only")
+	flags.BoolVar(&s.everywhere, "everywhere", false, "run what takes long on every medium")
+	flags.IntVar(&s.rounds, "rounds", 3, "counted `rounds` of each row; what takes milliseconds gets five times as many")
+	flags.StringVar(&only, "only", "", "measure only rows whose name matches `regexp`; -only list prints the names")
+	flags.Float64Var(&s.scale, "scale", 1, "`fraction` of the files, bytes and checkpoints")
+	flags.IntVar(&s.histories, "history-count", 10_000, "`checkpoints` of the long history")
+	flags.IntVar(&s.growths, "growth-count", 100, "`checkpoints` by which the stores' growth is measured")
+	flags.StringVar(&s.out, "out", "", "`file` to write the table to, in Markdown")
+	if err := flags.Parse(args); err != nil {
+		return s, err
 	}
-	b.binary = binary
-	fmt.Println(machine())
-	for _, place := range []struct{ name, dir string }{{"memory", memory}, {"disk", disk}} {
-		if place.dir == "" {
-			continue
-		}
-		if _, err := os.Stat(place.dir); err != nil {
-			fmt.Printf("\n%s: left out, %v\n", place.name, err)
-			continue
-		}
-		if err := b.at(ctx, place.name, place.dir); err != nil {
-			return err
-		}
+	if s.rounds < 1 || s.scale <= 0 || s.scale > 1 {
+		return s, fmt.Errorf("-rounds is at least 1, -scale above 0 and at most 1")
 	}
-	return nil
+	s.dirs = strings.Split(dirs, ",")
+	var err error
+	s.only, err = regexp.Compile(only)
+	return s, err
 }
 
-// machine describes what the figures were measured on.
-func machine() string {
-	var u unix.Utsname
-	kernel := "unknown"
-	if unix.Uname(&u) == nil {
-		kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
-	}
-	git, err := exec.Command("git", "--version").Output()
-	if err != nil {
-		git = []byte("no git")
-	}
-	return fmt.Sprintf("%d cores, %s, %s, %s", runtime.NumCPU(), kernel, runtime.Version(), strings.TrimSpace(string(git)))
-}
+// scaled is n at the run's scale, and not less than least.
+func (s *settings) scaled(n, least int) int { return max(least, int(float64(n)*s.scale)) }

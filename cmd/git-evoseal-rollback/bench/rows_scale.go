@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/manager"
+)
+
+// perFile are the rows about ten times as many files: many holds them and few a
+// tenth of them.
+func perFile(many, few *arena, manyFiles, fewFiles int) []*row {
+	pair := func(id, work, how string, of func(*arena) contestant) *row {
+		ours, base := of(many), of(few)
+		ours.name, ours.units = count(manyFiles)+" files", float64(manyFiles)
+		base.name, base.units = count(fewFiles)+" files", float64(fewFiles)
+		base.bars = []bar{{wallTime, 1.15}, {peakMemory, 1.15}}
+		return &row{id: "million/" + id, work: work + ", each file of " + count(manyFiles), how: how, ours: ours, peers: []contestant{base}}
+	}
+	rows := []*row{
+		pair("first", "first checkpoint", "Time and memory are divided by the number of files. The files have 500 bytes and lie 100 a directory.", func(a *arena) contestant {
+			return contestant{prepare: a.remove(a.project + "/.evoseal"), work: a.nextCheckpoint}
+		}),
+		pair("unchanged", "unchanged checkpoint", "As above.", func(a *arena) contestant {
+			return contestant{work: a.nextCheckpoint}
+		}),
+		pair("rollback", "rollback into a fresh target", "As above; the project is as recorded. The result is compared with it, byte by byte.", func(a *arena) contestant {
+			return contestant{prepare: a.freshTarget(), work: a.rollbackNewest, check: same(a.project, a.target()), clean: a.freshTarget()}
+		}),
+	}
+	for _, r := range rows[1:] {
+		r.setup = steps(many.ensureCheckpoint, few.ensureCheckpoint)
+	}
+	return rows
+}
+
+// histories are the rows about many checkpoints of a small tree: long has them,
+// short has ten.
+func histories(long, short *arena, longCount, shortCount int) []*row {
+	pair := func(id, work, how string, of func(*arena) contestant) *row {
+		ours, base := of(long), of(short)
+		ours.name, base.name = count(longCount)+" checkpoints", count(shortCount)+" checkpoints"
+		base.bars = []bar{{wallTime, 1.5}}
+		return &row{id: "history/" + id, work: work + ", " + ours.name, how: how, ours: ours, peers: []contestant{base}, quick: true}
+	}
+	reading := func(args ...string) func(*arena) contestant {
+		return func(a *arena) contestant { return contestant{work: fixed(a.engine(args...))} }
+	}
+	return []*row{
+		pair("list", "list", "All of them, to nowhere.", reading("list")),
+		pair("list-newest", "list -n 20", "The newest 20, or all 10.", reading("list", "-n", "20")),
+		pair("show", "show the third oldest", "By its name.", reading("show", historyName(2))),
+		pair("record", "record one more, 1 % changed", "Every hundredth file gets another line before each round.", func(a *arena) contestant {
+			return contestant{prepare: a.change(0), work: a.nextCheckpoint}
+		}),
+		pair("rollback", "rollback to the third oldest", "Into a fresh target.", func(a *arena) contestant {
+			return contestant{prepare: a.freshTarget(), work: fixed(a.engine("rollback", historyName(2)))}
+		}),
+	}
+}
+
+func historyName(i int) string { return fmt.Sprintf("h%05d", i) }
+
+// history fills the project and records it n times, each time with another 1 %
+// changed. It uses the library: 10,000 starts of the program would take longer
+// and leave the same.
+func (a *arena) history(files, n int) step {
+	return func(ctx context.Context) (err error) {
+		if err := a.sourceFiles(files)(ctx); err != nil {
+			return err
+		}
+		// The library, too, must not see the configuration of the machine.
+		if err := os.Setenv("HOME", a.path("home")); err != nil {
+			return err
+		}
+		m, err := manager.New(ctx, a.project, manager.Options{Identity: gitstore.Identity{Name: "b", Email: "b@example.invalid"}})
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if closed := m.Close(); err == nil {
+				err = closed
+			}
+		}()
+		for i := range n {
+			if err := a.change(i * 37)(ctx); err != nil {
+				return err
+			}
+			if _, err := m.Checkpoint(ctx, manager.CheckpointRequest{Version: historyName(i)}); err != nil {
+				return fmt.Errorf("checkpoint %d of the history: %w", i, err)
+			}
+		}
+		return nil
+	}
+}
