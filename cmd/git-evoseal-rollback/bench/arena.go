@@ -25,6 +25,8 @@ type arena struct {
 	// named counts the checkpoints that were given a name, changes the changes made
 	// to the project.
 	named, changes int
+	// recordedSoFar is how many checkpoints of a history there are.
+	recordedSoFar int
 }
 
 // newArena describes an arena in dir; begin makes it.

@@ -26,9 +26,9 @@ func (a *arena) group(name string) (*group, error) {
 		tree := count(n) + " source files"
 		return &group{name: name, need: 6 * gigabyte, rows: append(a.recording(name, tree), a.restoring(name, tree)...), fill: a.sourceFiles(n)}, nil
 	case "history":
-		return a.historyGroup()
+		return a.historyGroup(), nil
 	case "million":
-		return a.millionGroup()
+		return a.millionGroup(), nil
 	case "huge":
 		n := int64(4 << 30 * a.scale)
 		return &group{name: name, need: 13 * gigabyte, long: true, rows: a.hugeRows(size(float64(n))), fill: a.hugeFile(n)}, nil
@@ -40,23 +40,24 @@ func (a *arena) group(name string) (*group, error) {
 	return nil, fmt.Errorf("there is no group %s", name)
 }
 
-func (a *arena) historyGroup() (*group, error) {
+func (a *arena) historyGroup() *group {
 	const files, few = 2000, 10
 	n := a.scaled(a.histories, 20)
 	short := a.beside("short")
+	rows := histories(a, short, n, few)
 	return &group{
-		name: "history", need: 3_000_000_000, long: true, rows: histories(a, short, n, few),
-		fill: steps(a.history(files, n), short.begin, short.history(files, few)),
-	}, nil
+		name: "history", need: 3_000_000_000, long: true, rows: rows,
+		fill: steps(a.history(files, n), a.shortened(rows, n), short.begin, short.history(files, few)),
+	}
 }
 
-func (a *arena) millionGroup() (*group, error) {
+func (a *arena) millionGroup() *group {
 	n := a.scaled(1_000_000, 10_000)
 	few := a.beside("few")
 	return &group{
 		name: "million", need: 13_000_000_000, long: true, rows: perFile(a, few, n, n/10),
 		fill: steps(a.smallFiles(n), few.begin, few.smallFiles(n/10)),
-	}, nil
+	}
 }
 
 // barless takes the bars away: they are for another tree.

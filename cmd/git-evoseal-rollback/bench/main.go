@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // settings are what the command line asks for.
@@ -31,6 +32,8 @@ type settings struct {
 	everywhere  bool
 	// histories and growths are how many checkpoints those rows make, before scale.
 	histories, growths int
+	// patience is how long making the long history may take.
+	patience time.Duration
 	// goRoot is where Go's own tree lies.
 	goRoot string
 }
@@ -63,6 +66,7 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&only, "only", "", "measure only rows whose name matches `regexp`; -only list prints the names")
 	flags.Float64Var(&s.scale, "scale", 1, "`fraction` of the files, bytes and checkpoints")
 	flags.IntVar(&s.histories, "history-count", 10_000, "`checkpoints` of the long history")
+	flags.DurationVar(&s.patience, "history-limit", 15*time.Minute, "make no more of them after this `time`, and say how many there are")
 	flags.IntVar(&s.growths, "growth-count", 100, "`checkpoints` by which the stores' growth is measured")
 	flags.StringVar(&s.out, "out", "", "`file` to write the table to, in Markdown")
 	if err := flags.Parse(args); err != nil {

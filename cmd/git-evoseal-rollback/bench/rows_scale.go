@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager"
@@ -61,11 +63,27 @@ func histories(long, short *arena, longCount, shortCount int) []*row {
 	}
 }
 
+// shortened says in the rows about n checkpoints how many there are, after
+// patience ended before all were made.
+func (a *arena) shortened(rows []*row, n int) step {
+	return func(context.Context) error {
+		if a.recordedSoFar == n {
+			return nil
+		}
+		a.report.note("the long history has %s checkpoints, not %s: making them took more than %s", count(a.recordedSoFar), count(n), a.patience)
+		for _, r := range rows {
+			r.work = strings.Replace(r.work, count(n), count(a.recordedSoFar), 1)
+			r.ours.name = count(a.recordedSoFar) + " checkpoints"
+		}
+		return nil
+	}
+}
+
 func historyName(i int) string { return fmt.Sprintf("h%05d", i) }
 
 // history fills the project and records it n times, each time with another 1 %
-// changed. It uses the library: 10,000 starts of the program would take longer
-// and leave the same.
+// changed, or fewer times where that takes too long. It uses the library: 10,000
+// starts of the program would take longer and leave the same.
 func (a *arena) history(files, n int) step {
 	return func(ctx context.Context) (err error) {
 		if err := a.sourceFiles(files)(ctx); err != nil {
@@ -84,7 +102,8 @@ func (a *arena) history(files, n int) step {
 				err = closed
 			}
 		}()
-		for i := range n {
+		for begin := time.Now(); a.recordedSoFar < n && time.Since(begin) < a.patience; a.recordedSoFar++ {
+			i := a.recordedSoFar
 			if err := a.change(i * 37)(ctx); err != nil {
 				return err
 			}
