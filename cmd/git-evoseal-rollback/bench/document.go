@@ -13,7 +13,7 @@ func (r *report) document(w io.Writer, about string, s *settings) error {
 	fmt.Fprintf(&b, "`make bench` runs this program and others in turn, in one run, on the same trees, and writes this page. %s\n\n", about)
 	fmt.Fprintf(&b, "Each figure is the median of %d counted rounds (%d where they take milliseconds; 1 for slow programs that no bar is about, and for the huge file), "+
 		"with the least and the most in brackets. A round that isn't counted comes first, warms the caches and is checked: trees by their hash, "+
-		"what was brought back byte by byte. The programs take turns and begin with another one each round; `sync` runs before each. "+
+		"what was brought back byte by byte. The programs take turns and begin with another one each round; on disk `sync` runs before each. "+
 		"The ratio is our median by theirs: below 1 is faster or smaller. The bars are the project's own aims, set for memory and two cores.\n",
 		s.rounds, 5*s.rounds)
 	if s.scale != 1 {

@@ -55,8 +55,8 @@ func (f figure) text(of metric) string {
 
 func seconds(s float64) string {
 	switch d := time.Duration(s * float64(time.Second)); {
-	case d < 100*time.Microsecond:
-		return fmt.Sprintf("%.2f µs", s*1e6)
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.1f µs", s*1e6)
 	case d < 10*time.Millisecond:
 		return fmt.Sprintf("%.1f ms", s*1e3)
 	case d < time.Second:

@@ -146,8 +146,10 @@ func (a *arena) turn(ctx context.Context, c contestant, first bool) (total sampl
 	if err := c.prepare.run(ctx); err != nil {
 		return total, err
 	}
-	// What the last command left to write is not this one's to wait for.
-	unix.Sync()
+	if !a.inMemory() {
+		// What the last command left to write is not this one's to wait for.
+		unix.Sync()
+	}
 	for _, w := range c.work() {
 		s, err := measure(ctx, w, a.env)
 		if err != nil {
