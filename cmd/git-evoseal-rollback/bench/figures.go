@@ -47,7 +47,7 @@ func (f figure) text(of metric) string {
 	if of != wallTime {
 		write = size
 	}
-	if f.least == f.most {
+	if write(f.least) == write(f.most) {
 		return write(f.median)
 	}
 	return fmt.Sprintf("%s (%s–%s)", write(f.median), write(f.least), write(f.most))

@@ -54,15 +54,17 @@ type contestant struct {
 	// prepare and clean are around the work in each round, and not timed.
 	prepare, clean step
 	work           func() []command
-	// check runs after the first round's work and says whether it did what it should.
+	// check runs after its first work and says whether it did what it should.
 	check step
 	// units, where it isn't 0, is by what time and memory are divided.
 	units float64
 	// bars are for our figures as shares of this contestant's.
 	bars []bar
-	// turns, where it isn't 0, is in how many counted rounds it takes part: slow
-	// ones with no bar to decide needn't be in all.
+	// turns, where it isn't 0, is in how many counted rounds it takes part.
 	turns int
+	// slow contestants that no bar is about run once, on what the others warmed, and
+	// in memory only unless everything is asked for.
+	slow bool
 }
 
 // metric is what of a sample is compared.
@@ -104,6 +106,9 @@ func (a *arena) play(ctx context.Context, r *row) (all []measured, err error) {
 			a.report.note("%s on %s: %s is left out, there is no %s here (`make bench-peers` installs the peers)", r.id, a.medium, c.name, c.tool)
 			continue
 		}
+		if c.slow && !a.slowRun() {
+			continue
+		}
 		all = append(all, measured{contestant: c})
 	}
 	defer func() {
@@ -127,10 +132,10 @@ func (a *arena) play(ctx context.Context, r *row) (all []measured, err error) {
 		}
 		for i := range all {
 			c := &all[(i+round)%len(all)]
-			if c.turns > 0 && round > c.turns {
+			if c.turns > 0 && round > c.turns || c.slow && round != 1 {
 				continue
 			}
-			s, err := a.turn(ctx, c.contestant, round == 0)
+			s, err := a.turn(ctx, c.contestant, round == 0 || c.slow)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -141,6 +146,9 @@ func (a *arena) play(ctx context.Context, r *row) (all []measured, err error) {
 	}
 	return all, nil
 }
+
+// slowRun tells whether slow contestants run on this medium.
+func (a *arena) slowRun() bool { return a.inMemory() || a.everywhere }
 
 func (a *arena) turn(ctx context.Context, c contestant, first bool) (total sample, err error) {
 	if err := c.prepare.run(ctx); err != nil {

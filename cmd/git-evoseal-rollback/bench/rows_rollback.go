@@ -25,11 +25,15 @@ func (a *arena) worktree(rev string, bars ...bar) contestant {
 func (a *arena) packed() step { return a.do(a.git("repack", "-adq")) }
 
 func (a *arena) rollback(id, tree string) *row {
-	return &row{
+	recorders := []string{"restic", "bup", "tar"}
+	if !a.slowRun() {
+		recorders = nil
+	}
+	r := &row{
 		id: id + "/rollback", work: "rollback into a fresh target, project mostly unchanged, " + tree,
 		how: "Both slots are gone; 1 % of the project has changed since the checkpoint. cp and rsync copy the project as it is now. " +
 			"git's, restic's and bup's results are compared with ours, byte by byte.",
-		setup:    steps(a.recorded("before", "restic", "bup", "tar"), a.packed(), a.change(0)),
+		setup:    steps(a.recorded("before", recorders...), a.packed(), a.change(0)),
 		teardown: a.freshTarget(),
 		limits:   []limit{{peakMemory, 250_000_000}},
 		ours:     contestant{name: "rollback", prepare: a.freshTarget(), work: fixed(a.engine("rollback", "before"))},
@@ -40,7 +44,7 @@ func (a *arena) rollback(id, tree string) *row {
 				check: same(a.project, a.path("cp")), clean: a.remove(a.path("cp")), bars: []bar{{wallTime, 0.7}},
 			},
 			{
-				name: "rsync -a", tool: "rsync", turns: 1, prepare: a.emptied(a.path("rsync")),
+				name: "rsync -a", tool: "rsync", slow: true, prepare: a.emptied(a.path("rsync")),
 				work:  fixed(command{a.project, []string{"rsync", "-a", "--exclude=/.git", "--exclude=/.evoseal", "./", a.path("rsync")}}),
 				check: same(a.project, a.path("rsync")), clean: a.remove(a.path("rsync")),
 			},
@@ -49,19 +53,33 @@ func (a *arena) rollback(id, tree string) *row {
 			a.brought("bup restore", "bup", command{a.path("out"), []string{"bup", "restore", "-q", "-C", a.path("out"), "/main/latest/."}}),
 		},
 	}
+	r.peers = append(r.peers, a.waitingWorktree()...)
+	return r
+}
+
+// waitingWorktree is, on a disk, git bringing a commit back and then waiting, as
+// ours does, until all of it is there.
+func (a *arena) waitingWorktree() []contestant {
+	if a.inMemory() {
+		return nil
+	}
+	c := a.worktree("before")
+	c.name += ", then sync -f"
+	c.work = fixed(a.gitCheckout("before"), command{a.project, []string{"sync", "-f", a.path("worktree")}})
+	return []contestant{c}
 }
 
 // brought is a contestant that fills a directory from its own store.
 func (a *arena) brought(name, tool string, c command) contestant {
 	return contestant{
-		name: name, tool: tool, turns: 1,
+		name: name, tool: tool, slow: true,
 		prepare: a.emptied(a.path("out")), work: fixed(c),
 		check: same(a.target(), a.path("out")), clean: a.remove(a.path("out")),
 	}
 }
 
 func (a *arena) rollbackEmpty(id, tree string) *row {
-	return &row{
+	r := &row{
 		id: id + "/rollback-empty", work: "rollback into a fresh target, nothing to copy from, " + tree,
 		how:      "Both slots are gone and all of the project's files were moved away, so that every byte comes from the store.",
 		setup:    steps(a.recorded("before", "restic"), a.packed(), a.moveAway),
@@ -73,6 +91,8 @@ func (a *arena) rollbackEmpty(id, tree string) *row {
 			a.brought("restic restore", "restic", a.restic("restore", "latest", "--target", a.path("out"))),
 		},
 	}
+	r.peers = append(r.peers, a.waitingWorktree()...)
+	return r
 }
 
 func (a *arena) neighbour(id, tree string) *row {
