@@ -93,7 +93,7 @@ func sources(goRoot string) (all []source, err error) {
 		return nil
 	})
 	if err == nil && len(all) == 0 {
-		err = errors.New("Go's tree has no sources")
+		err = errors.New("no sources in Go's tree")
 	}
 	return all, err
 }
