@@ -161,8 +161,8 @@ func TestDeepProject(t *testing.T) {
 	fd, err := unix.Open(w.dir, unix.O_DIRECTORY, 0)
 	w.must(err)
 	for range deepest {
-		w.must(unix.Mkdirat(fd, "d", 0o755))
-		next, err := unix.Openat(fd, "d", unix.O_DIRECTORY, 0)
+		w.must(unix.Mkdirat(fd, "deep", 0o755))
+		next, err := unix.Openat(fd, "deep", unix.O_DIRECTORY, 0)
 		w.must(err)
 		unix.Close(fd)
 		fd = next
