@@ -199,6 +199,8 @@ func (db *DB) openJournal() (*journal, error) {
 	if err := os.MkdirAll(db.opts.JournalDir, 0o777); err != nil {
 		return nil, err
 	}
+	// Else the journal of whoever died with nobody waiting would stay for ever.
+	db.swept.Do(db.Sweep)
 	for range 100 {
 		path := filepath.Join(db.opts.JournalDir, journalPrefix+strconv.FormatUint(rand.Uint64(), 16))
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
@@ -228,6 +230,9 @@ func (j *journal) announce(dir, lock string) error {
 	_, err = fmt.Fprintln(j.f, filepath.ToSlash(rel))
 	return err
 }
+
+// Sweep removes the locks of dead processes and their journals.
+func (db *DB) Sweep() { db.bury() }
 
 // bury removes the locks of dead processes, and says whether it removed any.
 func (db *DB) bury() bool {
