@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -62,4 +63,43 @@ func TestManyMakeOneStore(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(w.dir, Dir, halfMadePrefix+"*")); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// TestDeadBranchLock: a process that died while it made a branch in the project's
+// repository doesn't keep the next one from making it.
+func TestDeadBranchLock(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q")
+	w.write("a", "a")
+	s := w.store()
+	c := w.record(s, RecordRequest{Version: "v1"})
+	held, err := s.projectRefs().Lock(context.Background(), "refs/heads/back")
+	w.must(err)
+	lock := filepath.Join(w.dir, ".git/refs/heads/back.lock")
+	if _, err := w.storeWith(Options{LockTimeout: 1}).WriteBranch(context.Background(), "back", c.Checkpoint); err == nil {
+		t.Error("a living process's lock was taken")
+	}
+	// The kernel lets the journals of the dead go.
+	journals, err := filepath.Glob(filepath.Join(s.cachePath(branchJournals), "*"))
+	w.must(err)
+	if len(journals) != 2 {
+		t.Fatalf("journals: %v", journals)
+	}
+	for _, path := range journals {
+		if strings.HasSuffix(path, ".new") {
+			continue
+		}
+		copied := path + "0"
+		data, err := os.ReadFile(path)
+		w.must(err)
+		w.must(os.WriteFile(copied, data, 0o644))
+		w.must(os.Link(path+".new", copied+".new"))
+	}
+	if _, err := s.WriteBranch(context.Background(), "back", c.Checkpoint); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(lock); err == nil {
+		t.Error("the lock is left")
+	}
+	held.Release()
 }

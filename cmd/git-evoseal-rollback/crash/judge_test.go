@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -194,12 +193,6 @@ func (j *judgement) swept() {
 	for name := range names {
 		if !j.p.names[name] {
 			j.addf("%s is left over", name)
-		}
-	}
-	for _, path := range j.p.live {
-		left, _ := filepath.Glob(filepath.Join(j.w.project(), filepath.Dir(path+"x"), "*tmp*"))
-		if len(left) > 0 {
-			j.addf("left over: %v", left)
 		}
 	}
 }

@@ -144,29 +144,30 @@ func (w world) traced(o trace.Options, args ...string) (trace.Result, said, erro
 // random are the parts of names that no two runs have in common.
 var random = regexp.MustCompile(`[0-9a-f]{8,}|[0-9]{3,}`)
 
-// leftovers lists the files of .evoseal without those that may pile up between two
-// collections of garbage, objects; their names are made alike.
+// leftovers lists the files of .evoseal and of the project's .git, without those
+// that may pile up between two collections of garbage, objects; names are made alike.
 func (w world) leftovers() (map[string]bool, error) {
 	names := make(map[string]bool)
-	dir := filepath.Join(w.project(), ".evoseal")
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	for _, dir := range []string{".evoseal", ".git"} {
+		err := filepath.WalkDir(filepath.Join(w.project(), dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, _ := filepath.Rel(w.project(), path)
+			switch {
+			case strings.HasPrefix(filepath.Base(path), "rollback_target") && d.IsDir():
+				return fs.SkipDir
+			case d.IsDir() || object.MatchString(rel):
+				return nil
+			}
+			names[random.ReplaceAllString(rel, "X")] = true
+			return nil
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		rel, _ := filepath.Rel(dir, path)
-		parts := strings.Split(rel, "/")
-		switch {
-		case parts[0] == "rollback_target" || parts[0] == "rollback_target.previous":
-			return fs.SkipDir
-		case len(parts) == 4 && parts[1] == "objects" && (len(parts[2]) == 2 || object.MatchString(rel)):
-			return nil
-		case d.IsDir():
-			return nil
-		}
-		names[random.ReplaceAllString(rel, "X")] = true
-		return nil
-	})
-	return names, err
+	}
+	return names, nil
 }
 
-var object = regexp.MustCompile(`^\.git/objects/pack/pack-[0-9a-f]{40}\.(pack|idx)$`)
+var object = regexp.MustCompile(`^(\.evoseal/)?\.git/objects/([0-9a-f]{2}/[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$`)

@@ -1,0 +1,158 @@
+//go:build linux && (amd64 || arm64)
+
+package crash
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/crash/internal/trace"
+	"golang.org/x/sys/unix"
+)
+
+// fault is an error that calls are made to fail with.
+type fault struct {
+	errno unix.Errno
+	// calls are those that can fail so, all when empty.
+	calls []string
+	// lasting faults stay: every such call after the first fails too.
+	lasting bool
+}
+
+func (f fault) String() string {
+	s := unix.ErrnoName(f.errno)
+	if f.lasting {
+		s += " from"
+	}
+	return s
+}
+
+func (f fault) hits(c *trace.Call) bool {
+	return len(f.calls) == 0 || slices.Contains(f.calls, c.Name)
+}
+
+func faults() []fault {
+	grow := []string{
+		"openat", "write", "pwrite64", "writev", "pwritev", "fsync", "fdatasync", "syncfs", "mkdirat", "linkat", "symlinkat",
+		"renameat", "renameat2", "copy_file_range", "sendfile", "fallocate",
+	}
+	names := []string{"openat", "mkdirat", "unlinkat", "renameat", "renameat2", "linkat", "symlinkat", "fchmod", "fchmodat", "utimensat", "ftruncate"}
+	return []fault{
+		{errno: unix.EIO},
+		{errno: unix.ENOSPC, calls: grow},
+		{errno: unix.ENOSPC, calls: grow, lasting: true},
+		{errno: unix.EIO, lasting: true},
+		{errno: unix.EDQUOT, calls: grow},
+		{errno: unix.EACCES, calls: names},
+		{errno: unix.EROFS, calls: names, lasting: true},
+		{errno: unix.EMFILE, calls: []string{"openat"}},
+		{errno: unix.EMFILE, calls: []string{"openat"}, lasting: true},
+		{errno: unix.EXDEV, calls: []string{"renameat", "renameat2", "linkat", "copy_file_range"}},
+	}
+}
+
+// TestFaultAtEachCall makes one call after another fail, until the command is done
+// before it comes to that call.
+func TestFaultAtEachCall(t *testing.T) {
+	f := newFixtures(t)
+	var total tally
+	for _, c := range commands() {
+		t.Run(c.name, func(t *testing.T) {
+			f.t = t
+			p := f.prepare(c)
+			var sum tally
+			for i, fault := range faults() {
+				step := stride(len(p.calls), 1)
+				if !all() && (i+len(c.name))%len(faults()) != 0 {
+					// The ordinary run tries another fault with each command.
+					continue
+				}
+				p.sweep(t, step, func(w world, k int) string { return p.failAt(t, w, k, fault, &sum) })
+			}
+			t.Logf("%d calls, %s", len(p.calls), &sum)
+			total.add(&sum)
+		})
+	}
+	t.Log(&total)
+}
+
+// tally counts what became of commands whose calls failed.
+type tally struct{ injected, failed, survived atomic.Int64 }
+
+func (n *tally) add(o *tally) {
+	n.injected.Add(o.injected.Load())
+	n.failed.Add(o.failed.Load())
+	n.survived.Add(o.survived.Load())
+}
+
+func (n *tally) String() string {
+	return fmt.Sprintf("%d faults injected: %d commands failed, %d were done all the same", n.injected.Load(), n.failed.Load(), n.survived.Load())
+}
+
+// failAt makes the command's k-th call fail, if that can fail so, and says which it was.
+func (p *prepared) failAt(t *testing.T, w world, k int, f fault, sum *tally) string {
+	live, err := w.liveTree()
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	at, injected := "", 0
+	result, said, err := w.traced(trace.Options{Enter: func(n int, c *trace.Call) trace.Action {
+		if n == k {
+			at = c.String()
+		}
+		if n == k && !f.hits(c) || n != k && (injected == 0 || !f.lasting) || !f.hits(c) {
+			return trace.Action{}
+		}
+		injected++
+		return trace.Action{Fail: f.errno}
+	}}, p.args...)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	if injected == 0 {
+		return at
+	}
+	sum.injected.Add(int64(injected))
+	j := &judgement{p: p, w: w}
+	j.ended(result, said)
+	if said.code == 0 {
+		sum.survived.Add(1)
+	} else {
+		sum.failed.Add(1)
+	}
+	more := p.judge(w, live, false)
+	j.wrong = append(j.wrong, more.wrong...)
+	if said.code == 0 && more.seen != nil {
+		for _, wrong := range more.seen.missing(p.new) {
+			if !strings.HasPrefix(wrong, seenPrevious) || more.seen[seenPrevious] != "" {
+				j.addf("it said that it was done, but %s", wrong)
+			}
+		}
+	}
+	if len(j.wrong) > 0 {
+		j.addf("it had said: %v", said)
+	}
+	j.report(t, fmt.Sprintf("%s call %d, %s", f, k, at))
+	return at
+}
+
+// ended judges how a command speaks of its failure.
+func (j *judgement) ended(r trace.Result, s said) {
+	switch {
+	case r.Hung:
+		j.addf("it hung")
+	case r.Signal != 0:
+		j.addf("it died of %v", r.Signal)
+	case strings.Contains(s.err, "goroutine ") || strings.Contains(s.err, "panic"):
+		j.addf("it showed its stack")
+	case s.code != 0 && !slices.Contains([]int{1, 10, 11, 12, 13, 14, 15, 16}, s.code):
+		j.addf("its exit code is %d", s.code)
+	case s.code != 0 && strings.Count("\n"+s.err, "\nerror: ") != 1:
+		j.addf("it failed without exactly one error")
+	}
+}
