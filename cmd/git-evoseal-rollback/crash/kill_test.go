@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,16 +15,26 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/crash/internal/trace"
 )
 
-// all says whether every state is to be looked at.
-func all() bool { return os.Getenv("EVOSEAL_CRASH") == "all" }
-
-// strides is how many calls lie between two that are tried, so that so many are.
-func stride(calls, want int) int {
-	if all() {
+// stride is how many calls lie between two that are tried: as EVOSEAL_CRASH says, or
+// so that few are tried.
+func stride(t *testing.T, calls, few int) int {
+	t.Helper()
+	switch said := os.Getenv("EVOSEAL_CRASH"); said {
+	case "":
+		return max(1, (calls+few-1)/few)
+	case "all":
 		return 1
+	default:
+		n, err := strconv.Atoi(said)
+		if err != nil || n < 1 {
+			t.Fatalf("EVOSEAL_CRASH is %q, neither all nor a number", said)
+		}
+		return n
 	}
-	return max(1, (calls+want-1)/want)
 }
+
+// ordinary says that this is one test among many, which shall take seconds.
+func ordinary() bool { return os.Getenv("EVOSEAL_CRASH") == "" }
 
 // atOnce is how many worlds are at work.
 const atOnce = 2
@@ -37,8 +48,8 @@ func TestKilledBeforeEachCall(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f.t = t
 			p := f.prepare(c)
-			step := stride(len(p.calls), 2)
-			states := p.sweep(t, step, func(w world, k int) string { return p.killAt(t, w, k) })
+			step := stride(t, len(p.calls), 2)
+			states := p.sweep(t, 0, step, func(w world, k int) string { return p.killAt(t, w, k) })
 			t.Logf("%d calls, killed before %d of them", len(p.calls), states)
 			total += states
 		})
@@ -46,9 +57,9 @@ func TestKilledBeforeEachCall(t *testing.T) {
 	t.Logf("%d states", total)
 }
 
-// sweep calls try with a fresh world for 0, step, 2*step, … until it returns nothing,
+// sweep calls try with a fresh world for from, from+step, from+2*step, … until it returns nothing,
 // which says that the command was done before that call. It returns how many there were.
-func (p *prepared) sweep(t *testing.T, step int, try func(w world, k int) string) int {
+func (p *prepared) sweep(t *testing.T, from, step int, try func(w world, k int) string) int {
 	var at, tried atomic.Int64
 	var past atomic.Bool
 	var wg sync.WaitGroup
@@ -56,7 +67,7 @@ func (p *prepared) sweep(t *testing.T, step int, try func(w world, k int) string
 		root := filepath.Join(filepath.Dir(p.start.root), fmt.Sprintf("at-work-%d", i))
 		wg.Go(func() {
 			for !past.Load() {
-				k := int(at.Add(1)-1) * step
+				k := from + int(at.Add(1)-1)*step
 				w, err := p.fresh(root)
 				if err != nil {
 					t.Error(err)

@@ -82,6 +82,39 @@ func TestWhatTheDeadLeftIsSweptByTheNext(t *testing.T) {
 	}
 }
 
+// What a journal says isn't synced: after a power cut it may be empty, or gone, and
+// the lock there.
+func TestDeadLockWhoseJournalIsLost(t *testing.T) {
+	for name, lose := range map[string]func(string) error{
+		"empty": func(path string) error { return os.Truncate(path, 0) },
+		"gone":  os.Remove,
+	} {
+		r := newRepository(t)
+		open := func() *DB {
+			return Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal"), LockTimeout: 200 * time.Millisecond})
+		}
+		for _, path := range []string{"refs/tags/v1", "packed-refs"} {
+			dead, err := open().lock(context.Background(), filepath.Join(r.dir, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dead.f.Close()
+			dead.journal.f.Close()
+			if err := lose(dead.journal.path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := open().Update(context.Background(), Update{Name: "refs/tags/v1", New: r.ids[0]}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		left, _ := filepath.Glob(filepath.Join(r.dir, "journal/*"))
+		locks, _ := filepath.Glob(filepath.Join(r.dir, "*.lock"))
+		if len(left)+len(locks) > 0 {
+			t.Errorf("%s: left: %v %v", name, left, locks)
+		}
+	}
+}
+
 func TestDeadLockOfAMovedRepositoryIsTakenOver(t *testing.T) {
 	r := newRepository(t)
 	before := Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal")})
