@@ -26,6 +26,8 @@ type command struct {
 	// live are the parts of the project that the command is there to change, by
 	// prefix.
 	live []string
+	// often is for those that the ordinary run tries too.
+	often bool
 }
 
 func commands() []command {
@@ -34,13 +36,13 @@ func commands() []command {
 	two := [][]string{{"rollback", "v1"}, {"rollback", "v2"}}
 	return []command{
 		{name: "init", args: []string{"init"}, live: exclude},
-		{name: "first checkpoint", args: []string{"checkpoint", "v1"}, again: refuses, live: exclude},
+		{name: "first checkpoint", args: []string{"checkpoint", "v1"}, again: refuses, live: exclude, often: true},
 		{name: "second checkpoint", checkpoints: 1, args: []string{"checkpoint", "v2"}, again: refuses},
 		{name: "checkpoint that replaces", checkpoints: 2, args: []string{"checkpoint", "--force", "v1"}, again: repeats},
 		{name: "first rollback", checkpoints: 3, args: []string{"rollback", "v1"}, again: repeats},
 		{name: "second rollback", checkpoints: 3, before: two[:1], args: []string{"rollback", "v2"}, again: repeats},
-		{name: "third rollback", checkpoints: 3, before: two, args: []string{"rollback", "v3"}, again: repeats},
-		{name: "undo", checkpoints: 3, before: two, args: []string{"undo"}, again: repeats},
+		{name: "third rollback", checkpoints: 3, before: two, args: []string{"rollback", "v3"}, again: repeats, often: true},
+		{name: "undo", checkpoints: 3, before: two, args: []string{"undo"}, again: repeats, often: true},
 		{name: "cascade", checkpoints: 3, before: two[:1], args: []string{"cascade", "v3"}, again: repeats},
 		{name: "rollback into a branch", checkpoints: 2, args: []string{"rollback", "v1", "--branch", "back"}, again: refuses, live: []string{".git/"}},
 		{name: "policy set", checkpoints: 1, args: []string{"policy", "set", "rollback.maxAttempts", "5"}},
@@ -49,7 +51,7 @@ func commands() []command {
 		{name: "history archive", checkpoints: 1, before: two[:1], args: []string{"history", "archive"}, again: repeats},
 		{name: "hooks install", checkpoints: 1, args: []string{"hooks", "install"}, live: hooks},
 		{name: "hooks uninstall", checkpoints: 1, before: [][]string{{"hooks", "install"}}, args: []string{"hooks", "uninstall"}, live: hooks},
-		{name: "prune", checkpoints: 3, args: []string{"prune", "--keep-last", "1"}},
+		{name: "prune", checkpoints: 3, args: []string{"prune", "--keep-last", "1"}, often: true},
 		{
 			name: "prune for good", checkpoints: 3, before: [][]string{{"prune", "--keep-last", "1"}},
 			args: []string{"prune", "--keep-last", "1", "--grace", "0s"},

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/crash/internal/disk"
@@ -108,49 +107,41 @@ func choices() []disk.Choice {
 // powerCuts is one command's log, made and looked at below one directory, since the
 // store knows where it lies.
 type powerCuts struct {
-	p         *prepared
-	w         world
-	base      string
-	log       *disk.Log
-	live      tree
-	looked    *atomic.Int64
-	same      map[string]bool
-	onlyModel disk.Model
+	p     *prepared
+	w     world
+	base  string
+	log   *disk.Log
+	model disk.Model
+	live  tree
+	// same are the states that were had already.
+	same  map[string]bool
+	total *tally
 }
 
-// TestPowerCuts cuts the power after each operation of each command, with all that a
+// powerless cuts the power after each of the command's operations, with all that a
 // file system may lose then.
-func TestPowerCuts(t *testing.T) {
-	f := newFixtures(t)
-	total := 0
-	for _, c := range commands() {
-		t.Run(c.name, func(t *testing.T) {
-			f.t = t
-			p := f.prepare(c)
-			step := stride(t, len(p.calls), 1)
-			var looked atomic.Int64
-			var wg sync.WaitGroup
-			for _, model := range []disk.Model{disk.Strict, disk.Journal} {
-				wg.Go(func() {
-					cuts, err := p.recorded(filepath.Join(f.dir, "cut-"+model.String()), &looked)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					cuts.onlyModel = model
-					cuts.tryAll(t, step)
-				})
+func (p *prepared) powerless(t *testing.T, dir string, total *tally) {
+	step := stride(t, len(p.calls), 2)
+	var sum tally
+	var wg sync.WaitGroup
+	for _, model := range []disk.Model{disk.Strict, disk.Journal} {
+		wg.Go(func() {
+			cuts, err := p.recorded(filepath.Join(dir, "cut-"+model.String()), &sum)
+			if err != nil {
+				t.Error(err)
+				return
 			}
-			wg.Wait()
-			t.Logf("%d calls, %d states after a power cut", len(p.calls), looked.Load())
-			total += int(looked.Load())
+			cuts.model = model
+			cuts.tryAll(t, step)
 		})
 	}
-	t.Logf("%d states after a power cut", total)
+	wg.Wait()
+	t.Logf("%d calls, %d states after a power cut; %d locks had to be removed by hand", len(p.calls), sum.cuts.Load(), sum.locks.Load())
+	total.add(&sum)
 }
 
 // recorded runs the command once below root and keeps what it started from.
-func (p *prepared) recorded(root string, looked *atomic.Int64) (*powerCuts, error) {
+func (p *prepared) recorded(root string, total *tally) (*powerCuts, error) {
 	w, err := p.fresh(root)
 	if err != nil {
 		return nil, err
@@ -175,7 +166,7 @@ func (p *prepared) recorded(root string, looked *atomic.Int64) (*powerCuts, erro
 	if result.Code != 0 {
 		return nil, fmt.Errorf("%v: %v", p.args, said)
 	}
-	return &powerCuts{p: p, w: w, base: base.root, log: r.log, live: live, looked: looked, same: make(map[string]bool)}, nil
+	return &powerCuts{p: p, w: w, base: base.root, log: r.log, live: live, same: make(map[string]bool), total: total}, nil
 }
 
 func (c *powerCuts) tryAll(t *testing.T, step int) {
@@ -200,7 +191,7 @@ func (c *powerCuts) try(t *testing.T, n int, choice disk.Choice, seed uint64) {
 		t.Error(err)
 		return
 	}
-	lost, err := c.log.Cut(c.w.project(), n, c.onlyModel, choice, seed)
+	lost, err := c.log.Cut(c.w.project(), n, c.model, choice, seed)
 	if err != nil {
 		t.Error(err)
 		return
@@ -221,14 +212,19 @@ func (c *powerCuts) try(t *testing.T, n int, choice disk.Choice, seed uint64) {
 		t.Error(err)
 		return
 	}
-	c.looked.Add(1)
+	c.total.cuts.Add(1)
 	live, err := c.w.liveTree()
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	j := c.p.judge(c.w, live, false)
+	j := &judgement{p: c.p, w: c.w, power: true}
+	j.look(live, false)
 	j.liveWas(c.live)
+	c.total.locks.Add(int64(j.locks))
+	if j.locks > 0 && c.model == disk.Journal {
+		j.addf("%d locks had to be removed by hand", j.locks)
+	}
 	if n == c.log.Len() && j.seen != nil {
 		for _, wrong := range j.seen.missing(c.p.new) {
 			j.addf("it was done, but now %s", wrong)
@@ -238,7 +234,7 @@ func (c *powerCuts) try(t *testing.T, n int, choice disk.Choice, seed uint64) {
 	if n < c.log.Len() {
 		at = fmt.Sprintf("before operation %d, %s", n, c.log.At(n))
 	}
-	j.report(t, fmt.Sprintf("%s model, power cut %s, %s (%d)", c.onlyModel, at, choice, seed))
+	j.report(t, fmt.Sprintf("%s model, power cut %s, %s (%d)", c.model, at, choice, seed))
 }
 
 // asBefore gives the project's own files the times that they had: they weren't

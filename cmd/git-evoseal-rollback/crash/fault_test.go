@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/crash/internal/trace"
@@ -20,6 +19,8 @@ type fault struct {
 	calls []string
 	// lasting faults stay: every such call after the first fails too.
 	lasting bool
+	// often is for those that the ordinary run tries at every call.
+	often bool
 }
 
 func (f fault) String() string {
@@ -48,75 +49,68 @@ func faults() []fault {
 		{errno: unix.EDQUOT, calls: grow},
 		{errno: unix.EACCES, calls: names},
 		{errno: unix.EROFS, calls: names, lasting: true},
+		{errno: unix.EPERM, calls: []string{"fchmod", "fchmodat"}, often: true},
 		{errno: unix.EMFILE, calls: []string{"openat"}},
 		{errno: unix.EMFILE, calls: []string{"openat"}, lasting: true},
 		{errno: unix.EXDEV, calls: []string{"renameat", "renameat2", "linkat", "copy_file_range"}},
 	}
 }
 
-// TestFaultAtEachCall makes one call after another fail, until the command is done
+// failing makes one call after another fail, in each way, until the command is done
 // before it comes to that call.
-func TestFaultAtEachCall(t *testing.T) {
-	f := newFixtures(t)
-	var total tally
-	for _, c := range commands() {
-		t.Run(c.name, func(t *testing.T) {
-			f.t = t
-			p := f.prepare(c)
-			var sum tally
-			for i, fault := range faults() {
-				step := stride(t, len(p.calls), 1)
-				if ordinary() && (i+len(c.name))%len(faults()) != 0 {
-					// The ordinary run tries another fault with each command.
-					continue
-				}
-				// Where not all are tried, others are with each fault.
-				p.sweep(t, i%step, step, func(w world, k int) string { return p.failAt(t, w, k, fault, &sum) })
+func (p *prepared) failing(t *testing.T, total *tally) {
+	var sum tally
+	for i, fault := range faults() {
+		hits := 0
+		for _, c := range p.calls {
+			if fault.hits(&c) {
+				hits++
 			}
-			t.Logf("%d calls, %s", len(p.calls), &sum)
-			total.add(&sum)
-		})
+		}
+		step, from := 1, 0
+		if !ordinary() || !fault.often {
+			// Where not all are tried, others are with each fault.
+			step = stride(t, hits, 1)
+			from = i * 7 % step
+		}
+		if ordinary() && !fault.often && (i+len(p.name))%4 != 0 {
+			// The ordinary run tries other faults with each command.
+			continue
+		}
+		p.sweep(t, from, step, func(w world, k int) string { return p.failAt(t, w, k, fault, &sum) })
 	}
-	t.Log(&total)
+	t.Logf("%d calls, %d made to fail: %d commands failed, %d were done all the same", len(p.calls), sum.injected.Load(), sum.failed.Load(), sum.survived.Load())
+	total.add(&sum)
 }
 
-// tally counts what became of commands whose calls failed.
-type tally struct{ injected, failed, survived atomic.Int64 }
-
-func (n *tally) add(o *tally) {
-	n.injected.Add(o.injected.Load())
-	n.failed.Add(o.failed.Load())
-	n.survived.Add(o.survived.Load())
-}
-
-func (n *tally) String() string {
-	return fmt.Sprintf("%d faults injected: %d commands failed, %d were done all the same", n.injected.Load(), n.failed.Load(), n.survived.Load())
-}
-
-// failAt makes the command's k-th call fail, if that can fail so, and says which it was.
+// failAt makes the k-th of those calls fail that the fault hits, and says which it was.
 func (p *prepared) failAt(t *testing.T, w world, k int, f fault, sum *tally) string {
 	live, err := w.liveTree()
 	if err != nil {
 		t.Error(err)
 		return ""
 	}
-	at, injected := "", 0
+	at, hits, injected := "", 0, 0
 	result, said, err := w.traced(trace.Options{Enter: func(n int, c *trace.Call) trace.Action {
-		if n == k {
-			at = c.String()
-		}
-		if n == k && !f.hits(c) || n != k && (injected == 0 || !f.lasting) || !f.hits(c) {
+		if !f.hits(c) {
 			return trace.Action{}
 		}
-		injected++
-		return trace.Action{Fail: f.errno}
+		hits++
+		if hits-1 == k {
+			at = fmt.Sprintf("call %d, %s", n, c)
+		}
+		if hits-1 == k || hits > k && f.lasting {
+			injected++
+			return trace.Action{Fail: f.errno}
+		}
+		return trace.Action{}
 	}}, p.args...)
 	if err != nil {
 		t.Error(err)
 		return ""
 	}
-	if injected == 0 {
-		return at
+	if at == "" {
+		return ""
 	}
 	sum.injected.Add(int64(injected))
 	j := &judgement{p: p, w: w}
@@ -138,7 +132,7 @@ func (p *prepared) failAt(t *testing.T, w world, k int, f fault, sum *tally) str
 	if len(j.wrong) > 0 {
 		j.addf("it had said: %v", said)
 	}
-	j.report(t, fmt.Sprintf("%s call %d, %s", f, k, at))
+	j.report(t, fmt.Sprintf("%s %s", f, at))
 	return at
 }
 
@@ -146,6 +140,7 @@ func (p *prepared) failAt(t *testing.T, w world, k int, f fault, sum *tally) str
 func told(wrong string, s said) bool {
 	for what, warning := range map[string]string{
 		"ref refs/heads/latest ": "the branch that plain git checks out can't be moved",
+		seenPrevious + " ":       "could not be put away",
 	} {
 		if strings.HasPrefix(wrong, what) && strings.Contains(s.err, warning) {
 			return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,6 +18,10 @@ type judgement struct {
 	seen  seen
 	names map[string]bool
 	wrong []string
+	// power says that it was cut. Then people run doctor first; locks counts those
+	// that it told them to remove.
+	power bool
+	locks int
 }
 
 func (j *judgement) addf(format string, args ...any) {
@@ -42,6 +47,12 @@ func (j *judgement) must(args []string, codes ...int) said {
 // else one.
 func (p *prepared) judge(w world, live tree, thorough bool) *judgement {
 	j := &judgement{p: p, w: w}
+	j.look(live, thorough)
+	return j
+}
+
+func (j *judgement) look(live tree, thorough bool) {
+	p, w := j.p, j.w
 	j.untouched(live)
 	raw := make(seen)
 	if err := w.slots(raw); err != nil {
@@ -53,11 +64,15 @@ func (p *prepared) judge(w world, live tree, thorough bool) *judgement {
 			}
 		}
 	}
+	if j.power {
+		// Plain git may stumble over a slot that was in the making, until it is swept.
+		j.heedDoctor()
+	}
 	j.whole()
 	var err error
 	if j.seen, err = w.see(); err != nil {
 		j.addf("%v", err)
-		return j
+		return
 	}
 	j.wrong = append(j.wrong, j.seen.between(p.old, p.new)...)
 	if j.seen["store"] != "" {
@@ -74,8 +89,23 @@ func (p *prepared) judge(w world, live tree, thorough bool) *judgement {
 	j.whole()
 	j.untouched(live)
 	j.swept()
-	return j
 }
+
+// heedDoctor removes the locks that doctor says may be removed after a crash.
+func (j *judgement) heedDoctor() {
+	if _, err := os.Stat(j.w.store()); err != nil {
+		return
+	}
+	said := j.must([]string{"doctor"}, 0)
+	for _, found := range advised.FindAllStringSubmatch(said.out+said.err, -1) {
+		j.locks++
+		if err := os.Remove(found[1]); err != nil {
+			j.addf("%v", err)
+		}
+	}
+}
+
+var advised = regexp.MustCompile(`rm '([^']+\.lock)'`)
 
 // whole asks git.
 func (j *judgement) whole() {
@@ -191,7 +221,8 @@ func (j *judgement) swept() {
 		return
 	}
 	for name := range names {
-		if !j.p.names[name] {
+		// A log whose ref was lost with the power does no harm.
+		if !j.p.names[name] && !(j.power && strings.Contains(name, "/logs/refs/")) {
 			j.addf("%s is left over", name)
 		}
 	}

@@ -67,10 +67,12 @@ func ended(cmd *exec.Cmd) said {
 func (w world) run(args ...string) said { return ended(w.command(args...)) }
 
 // git runs git in a directory of the world.
-func (w world) git(dir string, args ...string) said {
+func (w world) git(dir string, args ...string) said { return ended(w.gitCommand(dir, args...)) }
+
+func (w world) gitCommand(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Env = dir, w.env()
-	return ended(cmd)
+	return cmd
 }
 
 // copyTo makes an equal world at root, in place of what is there.

@@ -202,7 +202,7 @@ func (db *DB) openJournal() (*journal, error) {
 		return nil, err
 	}
 	// Else the journal of whoever died with nobody waiting would stay for ever.
-	db.swept.Do(db.Sweep)
+	db.swept.Do(func() { db.bury() })
 	for range 100 {
 		path := filepath.Join(db.opts.JournalDir, journalPrefix+strconv.FormatUint(rand.Uint64(), 16))
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
@@ -233,8 +233,17 @@ func (j *journal) announce(dir, lock string) error {
 	return err
 }
 
-// Sweep removes the locks of dead processes and their journals.
-func (db *DB) Sweep() { db.bury() }
+// Sweep removes the locks of dead processes, their journals, and what they were
+// writing.
+func (db *DB) Sweep() {
+	db.bury()
+	if db.opts.JournalDir == "" {
+		return
+	}
+	if _, err := durable.Sweep(db.opts.JournalDir, packedTemp); err != nil {
+		db.opts.Log.Warn("what a dead process was writing can't be removed", "error", err)
+	}
+}
 
 // bury removes the locks of dead processes, and says whether it removed any.
 func (db *DB) bury() bool {
