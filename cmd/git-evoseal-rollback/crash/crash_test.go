@@ -20,6 +20,9 @@ import (
 // EVOSEAL_CRASH=all tries every call, a number every so many; without it a few calls of
 // a few commands are tried.
 func TestEachCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
 	f := newFixtures(t)
 	var total tally
 	for _, c := range commands() {

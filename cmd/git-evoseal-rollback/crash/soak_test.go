@@ -21,6 +21,9 @@ import (
 // EVOSEAL_SOAK says for how long, on a project of 10,000 files; without it there are a
 // few rounds on a small one. EVOSEAL_SOAK_SEED repeats the order of commands.
 func TestKillSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
 	files, length := 200, time.Duration(0)
 	if said := os.Getenv("EVOSEAL_SOAK"); said != "" {
 		var err error
@@ -41,7 +44,7 @@ func TestKillSoak(t *testing.T) {
 	for s.rounds < 8 || time.Now().Before(until) {
 		s.round()
 		if time.Now().After(report) {
-			t.Log(s)
+			// At once, and not when the test is over.
 			fmt.Println(s)
 			report = time.Now().Add(time.Minute)
 		}
@@ -49,7 +52,6 @@ func TestKillSoak(t *testing.T) {
 	s.inspect()
 	s.clean()
 	t.Logf("seed %d: %s", seed, s)
-	fmt.Println(s)
 }
 
 type soak struct {
@@ -150,7 +152,8 @@ func (s *soak) try(killed, recorded bool, args ...string) bool {
 		return true
 	case cmd.ProcessState.Exited():
 		said, _ := os.ReadFile(out.Name())
-		if args[0] != "undo" || !strings.Contains(string(said), "no_previous") && !strings.Contains(string(said), "nothing") {
+		// A rollback that was cut off may have used the previous tree up.
+		if args[0] != "undo" || !strings.Contains(string(said), "no previous tree") {
 			s.lossf("%v failed: %s: %s", args, cmd.ProcessState, said)
 		}
 		return false

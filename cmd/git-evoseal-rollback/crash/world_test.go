@@ -109,11 +109,7 @@ func buildProgram(t *testing.T) string {
 }
 
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "evoseal-crash-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "git-evoseal-rollback")
+	path := filepath.Join(os.Getenv(binaryDir), "git-evoseal-rollback")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -122,12 +118,21 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// TestMain removes the program again.
+// binaryDir is the variable that says where the program is built.
+const binaryDir = "EVOSEAL_CRASH_BINARIES"
+
+// TestMain gives the program a place and removes it again.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := built(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "evoseal-crash-")
+	if err == nil {
+		err = os.Setenv(binaryDir, dir)
 	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
