@@ -60,6 +60,12 @@ func commands() []command {
 			name: "prune restore", checkpoints: 3, before: [][]string{{"prune", "--keep-last", "1"}},
 			args: []string{"prune", "restore", "v1"}, again: refuses,
 		},
+		{name: "gc", checkpoints: 3, before: two, args: []string{"gc"}},
+		{
+			name: "gc that removes", checkpoints: 3, before: [][]string{{"prune", "--keep-last", "1"}, {"prune", "--keep-last", "1", "--grace", "0s"}},
+			args: []string{"gc", "--prune", "now"},
+		},
+		{name: "gc that compresses anew", checkpoints: 3, before: two, args: []string{"gc", "--aggressive", "--prune", "now"}},
 		{name: "doctor", checkpoints: 2, before: two, args: []string{"doctor"}},
 	}
 }

@@ -185,6 +185,8 @@ func (j *judgement) comesBack(thorough bool) {
 		return
 	}
 	switch {
+	case undo.code == 0 && before[seenPrevious] == "" && after[seenTarget] == j.p.old[seenTarget] && after[seenPrevious] == before[seenTarget]:
+		// It finished an exchange that was cut off, and then undid it.
 	case undo.code == 0 && (after[seenTarget] != before[seenPrevious] || after[seenPrevious] != before[seenTarget]):
 		j.addf("undo exchanged %v for %v", before, after)
 	case undo.code != 0 && before[seenPrevious] != "":
