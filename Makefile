@@ -99,6 +99,18 @@ SWAPTIME ?= 1m
 soak-hostile:
 	EVOSEAL_SOAK_TIME=$(SWAPTIME) $(GO) test -run '^Test(Hostile|Odd|Links|Size|Tree|Deep|Big|Swapped)' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback ./gitstore/internal/odb
 
+## crash: each command killed, failing and without power at every CRASHth call, or at all of them
+CRASH ?= all
+.PHONY: crash
+crash:
+	EVOSEAL_CRASH=$(CRASH) $(GO) test -count=1 -timeout 24h -v -run TestEachCommand ./cmd/git-evoseal-rollback/crash
+
+## soak-kill: random commands on 10,000 files, killed at random for SOAK, and what git says of the rest
+SOAK ?= 10m
+.PHONY: soak-kill
+soak-kill:
+	EVOSEAL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v -run TestKillSoak ./cmd/git-evoseal-rollback/crash
+
 ## man: the manual page, from the program's own help
 .PHONY: man
 man:

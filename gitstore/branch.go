@@ -135,8 +135,14 @@ func (p *Project) checkedOut(branch string) bool {
 	return false
 }
 
+// branchJournals is where locks in the project's repository are announced: apart
+// from the store's, whose journals name paths in the store.
+const branchJournals = "branches"
+
 func (s *Store) projectRefs() *refs.DB {
-	return refs.Open(s.project.CommonDir, refs.Options{Log: s.log, LockTimeout: s.opts.LockTimeout, Ident: s.reflogIdent})
+	return refs.Open(s.project.CommonDir, refs.Options{
+		Log: s.log, LockTimeout: s.opts.LockTimeout, Ident: s.reflogIdent, JournalDir: s.cachePath(branchJournals),
+	})
 }
 
 func (c Checkpoint) branchMessage() string {

@@ -167,24 +167,28 @@ func (m *materialiser) mkdir(parent *dirfd.Handle, name, path string) (*dirfd.Ha
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	m.setPerm(h.Hold(), path)
+	if err := m.setPerm(h.Hold(), path); err != nil {
+		h.Release()
+		return nil, err
+	}
 	return h, nil
 }
 
 // setPerm gives a directory its bits: at once if its owner may still fill it
 // then, else at the end. It takes over the handle.
-func (m *materialiser) setPerm(h *dirfd.Handle, path string) {
+func (m *materialiser) setPerm(h *dirfd.Handle, path string) error {
 	perm := m.perm(path, scan.ModeDir)
 	if perm&0o700 != 0o700 {
 		m.mu.Lock()
 		m.perms = append(m.perms, latePerm{h, perm})
 		m.mu.Unlock()
-		return
+		return nil
 	}
 	defer h.Release()
 	if err := unix.Fchmod(h.FD, uint32(perm)); err != nil {
-		m.list.Stop(&fs.PathError{Op: "chmod", Path: path, Err: err})
+		return &fs.PathError{Op: "chmod", Path: path, Err: err}
 	}
+	return nil
 }
 
 // perm is what the entry's bits are to be.

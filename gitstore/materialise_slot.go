@@ -92,7 +92,10 @@ func (m *materialiser) reopen(parent *dirfd.Handle, name, path string) (*dirfd.H
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	if Perm(st.Perm()) != m.perm(path, scan.ModeDir) {
-		m.setPerm(h.Hold(), path)
+		if err := m.setPerm(h.Hold(), path); err != nil {
+			h.Release()
+			return nil, err
+		}
 	}
 	return h, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 )
 
 // Init makes the project's store if it isn't there and opens it.
@@ -38,11 +39,14 @@ func create(ctx context.Context, p *Project, opts Options) error {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(parent, ".init-")
+	if err := sweepHalfMade(parent); err != nil && opts.Logger != nil {
+		opts.Logger.Warn("a store that a dead process left half made can't be removed", "error", err)
+	}
+	tmp, done, err := halfMade(parent)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer done()
 	for _, dir := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "info", cacheDir} {
 		if err := os.MkdirAll(filepath.Join(tmp, dir), 0o755); err != nil {
 			return err
@@ -75,6 +79,56 @@ func create(ctx context.Context, p *Project, opts Options) error {
 		return err
 	}
 	return errors.Join(durable.SyncDir(parent), durable.SyncDir(filepath.Dir(parent)))
+}
+
+const halfMadePrefix = ".init-"
+
+// halfMade makes the directory of a store in the making, locked as long as its
+// maker lives. The function removes it, unless it has another name by then.
+func halfMade(parent string) (dir string, done func(), err error) {
+	for range 100 {
+		if dir, err = os.MkdirTemp(parent, halfMadePrefix); err != nil {
+			return "", nil, err
+		}
+		f, err := os.Open(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			// A sweep came between making and locking: take another name.
+			continue
+		}
+		if err != nil {
+			return "", nil, errors.Join(err, os.Remove(dir))
+		}
+		// A file system without locks is one where no sweep finds any to take.
+		flocked := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if _, err := os.Lstat(dir); err == nil && !errors.Is(flocked, unix.EWOULDBLOCK) {
+			return dir, func() {
+				os.RemoveAll(dir)
+				f.Close()
+			}, nil
+		}
+		f.Close()
+	}
+	return "", nil, fmt.Errorf("no free temporary name in %s", parent)
+}
+
+// sweepHalfMade removes the stores whose makers died.
+func sweepHalfMade(parent string) error {
+	entries, err := os.ReadDir(parent)
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), halfMadePrefix) {
+			continue
+		}
+		dir := filepath.Join(parent, e.Name())
+		f, openErr := os.Open(dir)
+		if openErr != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+		f.Close()
+	}
+	return err
 }
 
 // initPolicy gives the policy its first version, which also is what records

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
@@ -308,6 +309,10 @@ func (p *Project) Exclude() (changed bool, err error) {
 		data = append(data, '\n')
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return false, err
+	}
+	// Nobody else looks after what a dead process left here.
+	if _, err := durable.Sweep(filepath.Dir(path), durable.Temp(path)); err != nil {
 		return false, err
 	}
 	return true, rewrite(path, append(data, line+"\n"...))

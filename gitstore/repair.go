@@ -89,6 +89,10 @@ func (s *Store) repairRef(ctx context.Context, name string) (*RefRepair, error) 
 	current, ok := held.Current()
 	why := held.Broken()
 	if why == nil && !ok {
+		// The log is made first: whoever was killed in between left an empty one.
+		if entries, err := s.refs.Reflog(name); err == nil && len(entries) == 0 {
+			return nil, nil
+		}
 		why = malformed("the ref is gone")
 	}
 	if why == nil {

@@ -191,3 +191,17 @@ func TestReadersOfRefsTellDamage(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestRefThatNeverWas: the log of a ref is made before the ref, and a process that is
+// killed in between leaves an empty one. That is no ref that was lost.
+func TestRefThatNeverWas(t *testing.T) {
+	w, s, _ := repairWorld(t)
+	log := filepath.Join(s.Dir(), "logs", archivePrefix+"history-1")
+	w.must(os.MkdirAll(filepath.Dir(log), 0o755))
+	w.must(os.WriteFile(log, nil, 0o644))
+	done, err := s.RepairRefs(context.Background())
+	w.must(err)
+	if len(done) != 0 {
+		t.Errorf("%+v", done)
+	}
+}

@@ -228,7 +228,14 @@ func (s *Store) MendSlots(paths ...string) error {
 		}
 	}
 	for _, slot := range all {
-		if path, alive := at[slot.id]; alive && path != slot.Path {
+		path, alive := at[slot.id]
+		if !alive {
+			continue
+		}
+		if _, err := durable.Sweep(s.slotDir(slot.id), durable.Temp("gitdir"), durable.Temp(slotFile)); err != nil {
+			errs = append(errs, err)
+		}
+		if path != slot.Path {
 			errs = append(errs, s.moveSlot(slot, path))
 		}
 	}

@@ -106,9 +106,13 @@ func (s *Store) cachePath(name string) string { return filepath.Join(s.dir, cach
 // Sweep removes what dead processes left behind and returns how many bytes that
 // freed. It leaves alone what a living one is still working on.
 func (s *Store) Sweep() (int64, error) {
+	s.refs.Sweep()
+	if s.project.CommonDir != "" {
+		s.projectRefs().Sweep()
+	}
 	a, err := s.db.Sweep()
 	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp)
-	return a + b, errors.Join(err, err2)
+	return a + b, errors.Join(err, err2, sweepHalfMade(filepath.Dir(s.dir)))
 }
 
 func rewrite(path string, data []byte) error {

@@ -91,6 +91,10 @@ func (t *Target) PendingPrevious() (*Pending, error) {
 	if err == nil && p.id != e.id {
 		err = changed(errors.New(p.Path()))
 	}
+	if err == nil {
+		// What is changed in it from now on must never be found under the old name.
+		err = syncDir(t.parent)
+	}
 	if err != nil {
 		if p.dir != nil {
 			p.dir.Close()

@@ -97,9 +97,12 @@ func SyncDir(dir string) error {
 	return d.Sync()
 }
 
+// Temp begins the name that path has while WriteFile makes it, for [Sweep].
+func Temp(path string) string { return "tmp_" + filepath.Base(path) + "_" }
+
 // WriteFile publishes data under path, replacing what was there.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	f, err := Create(filepath.Dir(path), "tmp_"+filepath.Base(path)+"_", perm)
+	f, err := Create(filepath.Dir(path), Temp(path), perm)
 	if err != nil {
 		return err
 	}

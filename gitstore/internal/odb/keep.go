@@ -35,7 +35,12 @@ func (db *DB) keepPack(name string) (*keep, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.WriteString(keepMark); err != nil {
+	// Synced, lest a power cut leave an empty one, which might be anybody's.
+	_, err = f.WriteString(keepMark)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
 		f.Discard()
 		return nil, err
 	}

@@ -140,10 +140,12 @@ const (
 )
 
 // close forgets the lock. The second name goes first: a journal without one
-// speaks of no lock.
+// speaks of no lock, and one that stays is found by the next sweep only through its
+// journal.
 func (j *journal) close() {
-	os.Remove(j.second())
-	os.Remove(j.path)
+	if err := os.Remove(j.second()); err == nil || errors.Is(err, fs.ErrNotExist) {
+		os.Remove(j.path)
+	}
 	j.f.Close()
 }
 
@@ -199,6 +201,8 @@ func (db *DB) openJournal() (*journal, error) {
 	if err := os.MkdirAll(db.opts.JournalDir, 0o777); err != nil {
 		return nil, err
 	}
+	// Else the journal of whoever died with nobody waiting would stay for ever.
+	db.swept.Do(func() { db.bury() })
 	for range 100 {
 		path := filepath.Join(db.opts.JournalDir, journalPrefix+strconv.FormatUint(rand.Uint64(), 16))
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
@@ -229,6 +233,18 @@ func (j *journal) announce(dir, lock string) error {
 	return err
 }
 
+// Sweep removes the locks of dead processes, their journals, and what they were
+// writing.
+func (db *DB) Sweep() {
+	db.bury()
+	if db.opts.JournalDir == "" {
+		return
+	}
+	if _, err := durable.Sweep(db.opts.JournalDir, packedTemp); err != nil {
+		db.opts.Log.Warn("what a dead process was writing can't be removed", "error", err)
+	}
+}
+
 // bury removes the locks of dead processes, and says whether it removed any.
 func (db *DB) bury() bool {
 	entries, err := os.ReadDir(db.opts.JournalDir)
@@ -237,11 +253,39 @@ func (db *DB) bury() bool {
 	}
 	buried := false
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), journalPrefix) && !strings.HasSuffix(e.Name(), secondName) {
-			buried = db.buryOne(filepath.Join(db.opts.JournalDir, e.Name())) || buried
+		if !strings.HasPrefix(e.Name(), journalPrefix) {
+			continue
+		}
+		path := filepath.Join(db.opts.JournalDir, e.Name())
+		if own, second := strings.CutSuffix(path, secondName); !second {
+			buried = db.buryOne(path) || buried
+		} else if _, err := os.Lstat(own); errors.Is(err, fs.ErrNotExist) {
+			// The journal is made before its second name and removed after it: only a
+			// power cut leaves this.
+			buried = db.unlock(path) || buried
+			os.Remove(path)
 		}
 	}
 	return buried
+}
+
+// unlock removes the lock that is the same file as a dead process's second name, for
+// when no journal tells which that is: a power cut may take what one said.
+func (db *DB) unlock(second string) bool {
+	locks, _ := filepath.Glob(filepath.Join(db.dir, "*.lock"))
+	filepath.WalkDir(filepath.Join(db.dir, "refs"), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".lock") {
+			locks = append(locks, path)
+		}
+		return nil
+	})
+	for _, lock := range locks {
+		if sameFile(lock, second) {
+			db.opts.Log.Info("removed the lock of a dead process", "lock", lock)
+			return os.Remove(lock) == nil
+		}
+	}
+	return false
 }
 
 func (db *DB) buryOne(path string) bool {
@@ -257,12 +301,13 @@ func (db *DB) buryOne(path string) bool {
 	// journal is ours until it is gone.
 	data, _ := io.ReadAll(io.LimitReader(f, 1<<16))
 	removed := false
-	if rel, ok := parseJournal(data); ok && sameFile(db.path(rel), path+secondName) {
+	if rel, ok := parseJournal(data); !ok {
+		removed = db.unlock(path + secondName)
+	} else if sameFile(db.path(rel), path+secondName) {
 		db.opts.Log.Info("removed the lock of a dead process", "lock", rel)
 		removed = os.Remove(db.path(rel)) == nil
 	}
-	os.Remove(path + secondName)
-	os.Remove(path)
+	(&journal{f: f, path: path}).close()
 	return removed
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 type DB struct {
 	dir  string
 	opts Options
+	// swept is for the first lock, which clears away what dead processes left.
+	swept sync.Once
 
 	// packed is packed-refs as it was in the state of packedStamp; nil for unknown.
 	packedMu    sync.Mutex

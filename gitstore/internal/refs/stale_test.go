@@ -51,6 +51,70 @@ func TestLockWithAReusedInodeIsLeft(t *testing.T) {
 	}
 }
 
+// Nobody may ever want a dead process's lock: the first lock of any other process
+// clears away all that the dead left, and nothing of the living.
+func TestWhatTheDeadLeftIsSweptByTheNext(t *testing.T) {
+	r := newRepository(t)
+	journals := filepath.Join(r.dir, "journal")
+	open := func() *DB { return Open(r.dir, Options{JournalDir: journals}) }
+	dieAfterRename(t, open(), "refs/tags/v1", r.ids[0])
+	dead, err := open().Lock(context.Background(), "refs/tags/v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.lock.f.Close()
+	dead.lock.journal.f.Close()
+	living, err := open().Lock(context.Background(), "refs/tags/v3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.update(open(), Update{Name: "refs/tags/v4", New: r.ids[0]})
+	left, err := filepath.Glob(filepath.Join(journals, "*"))
+	if err != nil || len(left) != 2 {
+		t.Errorf("left, beside the living: %v, %v", left, err)
+	}
+	locks, _ := filepath.Glob(filepath.Join(r.dir, "refs/tags/*.lock"))
+	if len(locks) != 1 || filepath.Base(locks[0]) != "v3.lock" {
+		t.Errorf("locks: %v", locks)
+	}
+	if err := living.Commit(r.ids[1], "late"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a journal says isn't synced: after a power cut it may be empty, or gone, and
+// the lock there.
+func TestDeadLockWhoseJournalIsLost(t *testing.T) {
+	for name, lose := range map[string]func(string) error{
+		"empty": func(path string) error { return os.Truncate(path, 0) },
+		"gone":  os.Remove,
+	} {
+		r := newRepository(t)
+		open := func() *DB {
+			return Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal"), LockTimeout: 200 * time.Millisecond})
+		}
+		for _, path := range []string{"refs/tags/v1", "packed-refs"} {
+			dead, err := open().lock(context.Background(), filepath.Join(r.dir, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dead.f.Close()
+			dead.journal.f.Close()
+			if err := lose(dead.journal.path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := open().Update(context.Background(), Update{Name: "refs/tags/v1", New: r.ids[0]}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		left, _ := filepath.Glob(filepath.Join(r.dir, "journal/*"))
+		locks, _ := filepath.Glob(filepath.Join(r.dir, "*.lock"))
+		if len(left)+len(locks) > 0 {
+			t.Errorf("%s: left: %v %v", name, left, locks)
+		}
+	}
+}
+
 func TestDeadLockOfAMovedRepositoryIsTakenOver(t *testing.T) {
 	r := newRepository(t)
 	before := Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal")})
