@@ -99,6 +99,13 @@ SWAPTIME ?= 1m
 soak-hostile:
 	EVOSEAL_SOAK_TIME=$(SWAPTIME) $(GO) test -run '^Test(Hostile|Odd|Links|Size|Tree|Deep|Big|Swapped)' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback ./gitstore/internal/odb
 
+## soak-flips: FLIPS damages of a store, one at a time, and what becomes of each
+FLIPS ?= 5000
+SEED  ?= 1
+.PHONY: soak-flips
+soak-flips:
+	EVOSEAL_FLIPS=$(FLIPS) EVOSEAL_FLIPS_SEED=$(SEED) $(GO) test -count=1 -timeout 24h -v -run '^TestFlips$$' ./cmd/git-evoseal-rollback
+
 ## man: the manual page, from the program's own help
 .PHONY: man
 man:

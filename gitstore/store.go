@@ -107,7 +107,7 @@ func (s *Store) cachePath(name string) string { return filepath.Join(s.dir, cach
 // freed. It leaves alone what a living one is still working on.
 func (s *Store) Sweep() (int64, error) {
 	a, err := s.db.Sweep()
-	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp)
+	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp, repairTemp)
 	return a + b, errors.Join(err, err2)
 }
 
