@@ -111,6 +111,13 @@ SOAK ?= 10m
 soak-kill:
 	EVOSEAL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v -run TestKillSoak ./cmd/git-evoseal-rollback/crash
 
+## soak-flips: FLIPS damages of a store, one at a time, and what becomes of each
+FLIPS ?= 5000
+SEED  ?= 1
+.PHONY: soak-flips
+soak-flips:
+	EVOSEAL_FLIPS=$(FLIPS) EVOSEAL_FLIPS_SEED=$(SEED) $(GO) test -count=1 -timeout 24h -v -run '^TestFlips$$' ./cmd/git-evoseal-rollback
+
 ## man: the manual page, from the program's own help
 .PHONY: man
 man:

@@ -82,6 +82,10 @@ func (s *Store) load(version string, tag ID) (Checkpoint, error) {
 	if trailers[trailerVersion] == "" {
 		return Checkpoint{}, errNotCheckpoint
 	}
+	if named := trailers[trailerVersion]; version != "" && named != version {
+		// Its name is a part of a checkpoint: a tag of another name is a mistake.
+		return Checkpoint{}, malformed(fmt.Sprintf("the tag %s names the checkpoint %s", version, named))
+	}
 	cp := Checkpoint{
 		Version: version, Tag: tag, Commit: id, Tree: c.Tree,
 		Time: c.When, Author: c.Who, Message: message,
@@ -130,6 +134,9 @@ func (s *Store) byVersion(version string) (Checkpoint, error) {
 	}
 	tag, err := s.refs.Read(tagPrefix + version)
 	if errors.Is(err, ErrNotFound) || isNotExist(err) {
+		if s.isLost(version) {
+			return Checkpoint{}, lostTag(version)
+		}
 		return Checkpoint{}, missing
 	}
 	if err != nil {
@@ -198,7 +205,7 @@ func (s *Store) replacedByPrefix(prefix string) ([]Checkpoint, error) {
 	}
 	refs, err := s.refs.List(replacedRef)
 	if err != nil {
-		return nil, refError(err)
+		s.log.Warn("some replaced checkpoints can't be read", "error", err)
 	}
 	var found []Checkpoint
 	for _, r := range refs {
@@ -206,7 +213,8 @@ func (s *Store) replacedByPrefix(prefix string) ([]Checkpoint, error) {
 		if strings.HasPrefix(hex, strings.ToLower(prefix)) {
 			c, err := s.load("", r.ID)
 			if err != nil {
-				return nil, err
+				s.log.Warn("a replaced checkpoint can't be read", "commit", hex, "error", err)
+				continue
 			}
 			c.Version = hex
 			found = append(found, c)

@@ -114,6 +114,10 @@ func (s *Store) notesCommit(head ID, change noteChange, summary string, put func
 // CheckNotes says whether an append to the object's note would find all that it
 // builds upon. What is damaged is an error that matches [ErrCorrupt].
 func (s *Store) CheckNotes(book Notebook, object ID) error {
+	// A ref that is there can't be moved when what may conflict with it can't be read.
+	if err := s.refs.CheckReadable(); err != nil {
+		return refError(err)
+	}
 	head, err := s.notesHead(book)
 	if err != nil {
 		return err

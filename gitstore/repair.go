@@ -27,6 +27,9 @@ type RefRepair struct {
 	// Lost is true when the reflog knows a newer value than To, or To is null: what
 	// was written since can't be reached by the ref any more.
 	Lost bool
+	// Behind is true when the ref was one change behind its log, and nothing else was
+	// wrong: its own file was lost, or its writer died in the last moment.
+	Behind bool
 	// Kept is the ref under which the broken value is kept, empty when it names
 	// no commit that can be read.
 	Kept string
@@ -38,7 +41,10 @@ type RefRepair struct {
 // missing. Refs that are sound aren't touched. Tags have no earlier value to go
 // back to. When one ref can't be repaired for a reason that isn't damage, the
 // error says so, and the others are done nevertheless.
-func (s *Store) RepairRefs(ctx context.Context) ([]RefRepair, error) {
+func (s *Store) RepairRefs(ctx context.Context) ([]RefRepair, error) { return s.repairRefs(ctx, false) }
+
+// repairRefs in a dry run says what would be done, and locks and changes nothing.
+func (s *Store) repairRefs(ctx context.Context, dry bool) ([]RefRepair, error) {
 	names, err := s.repairable()
 	if err != nil {
 		return nil, err
@@ -46,7 +52,7 @@ func (s *Store) RepairRefs(ctx context.Context) ([]RefRepair, error) {
 	var done []RefRepair
 	var errs []error
 	for _, name := range names {
-		r, err := s.repairRef(ctx, name)
+		r, err := s.repairRef(ctx, name, dry)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, refError(err)))
 		}
@@ -80,14 +86,22 @@ func (s *Store) repairable() ([]string, error) {
 }
 
 // repairRef returns nil for a ref that is sound.
-func (s *Store) repairRef(ctx context.Context, name string) (*RefRepair, error) {
-	held, err := s.refs.LockAny(ctx, name)
-	if err != nil {
-		return nil, err
+func (s *Store) repairRef(ctx context.Context, name string, dry bool) (*RefRepair, error) {
+	var held *refs.Held
+	behind := false
+	current, why := s.refs.Read(name)
+	ok := why == nil
+	if dry && errors.Is(why, refs.ErrNotFound) {
+		why = nil
+	} else if !dry {
+		var err error
+		if held, err = s.refs.LockAny(ctx, name); err != nil {
+			return nil, err
+		}
+		defer held.Release()
+		current, ok = held.Current()
+		why = held.Broken()
 	}
-	defer held.Release()
-	current, ok := held.Current()
-	why := held.Broken()
 	if why == nil && !ok {
 		// The log is made first: whoever was killed in between left an empty one.
 		if entries, err := s.refs.Reflog(name); err == nil && len(entries) == 0 {
@@ -97,13 +111,19 @@ func (s *Store) repairRef(ctx context.Context, name string) (*RefRepair, error) 
 	}
 	if why == nil {
 		if why = s.readable(ctx, name, current); why == nil {
+			why = s.strayed(name, current)
+		}
+		if _, n, err := s.refs.Stale(name); why == nil && err == nil && n == 1 {
+			behind, why = true, malformed("its own file is gone, and the packed value is older")
+		}
+		if why == nil {
 			return nil, nil
 		}
 		if !errors.Is(why, ErrCorrupt) {
 			return nil, why
 		}
 	}
-	r := &RefRepair{Name: name, From: s.refs.Raw(name), Why: why, Lost: true}
+	r := &RefRepair{Name: name, From: s.refs.Raw(name), Why: why, Lost: true, Behind: behind}
 	if ok {
 		r.From = ID(current).String()
 	}
@@ -111,13 +131,18 @@ func (s *Store) repairRef(ctx context.Context, name string) (*RefRepair, error) 
 	if err != nil || to.IsZero() {
 		return r, err
 	}
+	if r.To, r.Lost = to, !newest; dry {
+		return r, nil
+	}
 	if ok {
 		r.Kept = s.keepBroken(ctx, name, current)
+	}
+	if ok && !s.db.Has(current) {
+		held.Disown()
 	}
 	if err := held.Commit(to, "repair: the newest value that can be read"); err != nil {
 		return nil, err
 	}
-	r.To, r.Lost = to, !newest
 	return r, nil
 }
 
@@ -148,6 +173,9 @@ func (s *Store) lastReadable(ctx context.Context, name string, not ID) (ID, bool
 func (s *Store) readable(ctx context.Context, name string, id ID) error {
 	if name == policyRef {
 		_, err := s.PolicyAt(id)
+		return err
+	}
+	if err := s.namesNotes(id); err != nil {
 		return err
 	}
 	_, c, err := s.readCommit(id)

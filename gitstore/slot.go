@@ -164,7 +164,7 @@ func (s *Store) saveSlot(slot *Slot) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(s.slotDir(slot.id), slotFile), append(data, '\n'), 0o644)
+	return durable.WriteFile(filepath.Join(s.slotDir(slot.id), slotFile), sealSlot(slot.id, data), 0o644)
 }
 
 // slots reads all of them. One without its file is half made, or has lost it, and
@@ -182,12 +182,7 @@ func (s *Store) slots() ([]*Slot, error) {
 		if !strings.HasPrefix(e.Name(), slotPrefix) {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(s.slotDir(e.Name()), slotFile))
-		if err != nil {
-			continue
-		}
-		slot := &Slot{id: e.Name()}
-		if json.Unmarshal(data, slot) == nil && slot.Ino != 0 && !slot.Commit.IsZero() {
+		if slot, err := s.readSlotFile(e.Name()); err == nil {
 			all = append(all, slot)
 		}
 	}

@@ -111,7 +111,7 @@ func (s *Store) Sweep() (int64, error) {
 		s.projectRefs().Sweep()
 	}
 	a, err := s.db.Sweep()
-	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp)
+	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp, repairTemp)
 	return a + b, errors.Join(err, err2, sweepHalfMade(filepath.Dir(s.dir)))
 }
 

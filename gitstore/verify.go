@@ -2,11 +2,13 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
@@ -33,6 +35,18 @@ type VerifyReport struct {
 	Damage         []Damage
 	// Intact are the versions of which every byte is as it was recorded.
 	Intact []string
+	// Complete says that everything was read that was asked for: neither a sample nor
+	// the time has left anything out.
+	Complete bool
+	// Stopped says that the time was up.
+	Stopped bool
+	// Before are the objects that an earlier call had read, see [VerifyRequest.Resume],
+	// and which were not read again; Unread those that were left out by a sample, as
+	// far as the call came upon them. Stored are all objects that there are.
+	Before, Unread, Stored int64
+	// StartedOver says why nothing was left of what an earlier call had read, empty
+	// when there was no reason, or nothing to resume.
+	StartedOver string
 }
 
 // VerifyRequest says what to verify.
@@ -43,6 +57,14 @@ type VerifyRequest struct {
 	// checkpoints that can't be listed, which [Store.Damaged] tells, are in the
 	// report then.
 	Refs bool
+	// Sample reads only some of the files' contents; commits, trees and notes are
+	// always read. The zero value reads all.
+	Sample Sample
+	// MaxTime is when to stop, zero for never. What was read until then is kept for a
+	// call that resumes.
+	MaxTime time.Duration
+	// Resume goes on where a call with MaxTime stopped, or one that was cancelled.
+	Resume bool
 	// Progress is as in [RecordRequest].
 	Progress func(Progress)
 }
@@ -58,8 +80,14 @@ func (s *Store) Verify(ctx context.Context, checkpoints []Checkpoint, progress f
 // [Store.Materialise] from writing them. An object that several checkpoints share
 // is read once. Damage is in the report, not in the error.
 func (s *Store) VerifyStore(ctx context.Context, req VerifyRequest) (*VerifyReport, error) {
+	return s.verifyStore(ctx, req, nil)
+}
+
+// verifyStore gives the name of each object that it came upon to reached, if that
+// isn't nil.
+func (s *Store) verifyStore(ctx context.Context, req VerifyRequest, reached func(ID)) (*VerifyReport, error) {
 	v := &verifier{
-		s: s, seen: make(map[ID]*objectState), below: make(map[ID][]ID), metas: make(map[[2]ID]bool),
+		s: s, req: req, reading: s.newReading(req), partial: make(map[ID]bool), seen: make(map[ID]*objectState), below: make(map[ID][]ID), metas: make(map[[2]ID]bool),
 		report: &VerifyReport{Checkpoints: len(req.Checkpoints)},
 	}
 	var expected Progress
@@ -74,28 +102,42 @@ func (s *Store) VerifyStore(ctx context.Context, req VerifyRequest) (*VerifyRepo
 		return p
 	})
 	defer done()
-	for _, c := range req.Checkpoints {
-		if err := v.checkpoint(ctx, c); err != nil {
-			return nil, err
+	v.resume()
+	if err := v.all(ctx); err != nil {
+		v.keep()
+		return nil, err
+	}
+	if reached != nil {
+		for id := range v.seen {
+			reached(id)
 		}
 	}
-	if req.Refs {
-		if err := v.refs(ctx); err != nil {
-			return nil, err
-		}
-	}
-	v.report.Objects, v.report.Bytes = v.objects.Load(), v.bytes.Load()
-	for _, d := range s.db.CheckPacks() {
-		v.report.Damage = append(v.report.Damage, Damage{Err: d})
-	}
+	v.finish()
 	return v.report, nil
 }
 
+// all reads until the time is up, which is no error.
+func (v *verifier) all(ctx context.Context) error {
+	for _, c := range v.req.Checkpoints {
+		if err := v.checkpoint(ctx, c); err != nil {
+			return v.unlessLate(err)
+		}
+	}
+	if v.req.Refs {
+		return v.unlessLate(v.refs(ctx))
+	}
+	return nil
+}
+
 type verifier struct {
-	s    *Store
-	seen map[ID]*objectState
+	s       *Store
+	req     VerifyRequest
+	reading *reading
+	seen    map[ID]*objectState
 	// below has, of each tree that was walked, what is damaged in it and under it.
 	below map[ID][]ID
+	// partial are trees of which something was left out.
+	partial map[ID]bool
 	// metas are the pairs of note and tree that were checked.
 	metas map[[2]ID]bool
 	// shallow are the commits that prune cut off their parents.
@@ -110,6 +152,8 @@ type objectState struct {
 	typ    odb.Type
 	damage int
 	err    error
+	// unread says that nothing but its being there is known.
+	unread bool
 }
 
 func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
@@ -142,7 +186,7 @@ func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
 		d := &v.report.Damage[v.seen[id].damage]
 		d.Versions = append(d.Versions, c.Version)
 	}
-	if len(hit) == 0 {
+	if len(hit) == 0 && !v.partial[c.Tree] {
 		v.report.Intact = append(v.report.Intact, c.Version)
 	}
 	return nil
@@ -171,7 +215,7 @@ func (v *verifier) tree(ctx context.Context, id ID, path string) ([]ID, error) {
 	if bad, done := v.below[id]; done {
 		return bad, nil
 	}
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), v.late()); err != nil {
 		return nil, err
 	}
 	v.one(id, path)
@@ -210,8 +254,11 @@ func (v *verifier) entries(ctx context.Context, id ID, path string) (bad []ID, e
 				return nil, err
 			}
 			bad = append(bad, below...)
+			v.partial[id] = v.partial[id] || v.partial[e.ID]
 		case v.seen[e.ID].err != nil:
 			bad = append(bad, e.ID)
+		case v.seen[e.ID].unread:
+			v.partial[id] = true
 		}
 	}
 	return bad, nil
@@ -220,7 +267,7 @@ func (v *verifier) entries(ctx context.Context, id ID, path string) (bad []ID, e
 // misused says that an object which is sound can't be what the entry makes of it.
 func (v *verifier) misused(e odb.TreeEntry) error {
 	st := v.seen[e.ID]
-	if st.err != nil {
+	if st.err != nil || st.typ == 0 {
 		return nil
 	}
 	if want := objectType(e.Mode); st.typ != want {
@@ -247,18 +294,22 @@ func (v *verifier) blobs(ctx context.Context, list []odb.TreeEntry, path string)
 		st := &objectState{}
 		states[id] = st
 		work.Push(func(struct{}) {
-			if !work.Stopped() {
-				v.read(id, st)
+			if work.Stopped() {
+				return
+			}
+			if err := v.readBlob(id, st); err != nil {
+				work.Stop(err)
 			}
 		})
 	}
-	if err := work.Run(v.s.opts.Workers, func() struct{} { return struct{}{} }); err != nil {
-		return err
-	}
+	err := work.Run(v.s.opts.Workers, func() struct{} { return struct{}{} })
 	for id, st := range states {
-		v.note(id, fresh[id], st)
+		// What was found until the time was up is told all the same.
+		if err == nil || st.err != nil {
+			v.note(id, fresh[id], st)
+		}
 	}
-	return nil
+	return err
 }
 
 func (v *verifier) one(id ID, path string) {

@@ -12,21 +12,44 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/safety"
 )
 
-// Diagnosis is what [Manager.Doctor] found.
+// Diagnosis is what [Manager.Doctor] and [Manager.Repair] found.
 type Diagnosis struct {
 	// Findings are in the order in which they were looked for; the list is
 	// empty when all is well.
-	Findings []Finding
+	Findings []Ailment
 	// SweptBytes is what leftovers of dead processes took.
 	SweptBytes int64
+	// AsideFiles and AsideBytes are what repairs have put aside, in the store's
+	// directory damaged: nothing needs them any more.
+	AsideFiles int
+	AsideBytes int64
+	// Record is that of a repair; empty when there was nothing to record.
+	Record Record
 }
 
+// Ailment is a finding, with what a repair can do about it.
+type Ailment struct {
+	Finding
+	// Repair is "possible", "done", "failed" or "impossible"; "none" is for what a
+	// repair isn't meant for.
+	Repair gitstore.MendState `json:"repair"`
+	// Versions are the checkpoints that it hits.
+	Versions []string `json:"versions,omitempty"`
+
+	// what is the file, ref or object.
+	what string
+}
+
+// noRepair is for what is not a repair's business.
+const noRepair gitstore.MendState = "none"
+
 // Doctor looks for what may trouble a rollback: leftovers, a store that plain
-// git would record or clean, refs and tags that can't be read, locks that dead
-// processes of git left, a target that is unsafe. It removes leftovers, and
-// mends what can be derived; it never removes what anybody made.
+// git would record or clean, files of the store, refs and tags that can't be read or
+// are gone, locks that dead processes of git left, a target that is unsafe. It removes
+// leftovers and excludes the store from the project's own git; anything else it
+// leaves as it is, and says whether [Manager.Repair] could mend it.
 //
-// It doesn't read the objects: [gitstore.Store.Verify] does.
+// It doesn't read the objects: [gitstore.Store.VerifyStore] does.
 func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 	s, err := m.Store(ctx)
 	if err != nil {
@@ -36,50 +59,44 @@ func (m *Manager) Doctor(ctx context.Context) (*Diagnosis, error) {
 	if d.SweptBytes, err = s.Sweep(); err != nil {
 		return nil, err
 	}
-	// A lock that git's protocol knows holds repairs up; it is told of below.
-	if err := d.repair(ctx, s); err != nil && !errors.Is(err, gitstore.ErrBusy) {
-		return nil, err
-	}
-	for _, damage := range s.Damaged(ctx) {
-		hint := "run `git evoseal-rollback verify --all` to see which checkpoints are whole"
-		d.add(Fatal, "damaged", damage.Err.Error(), hint)
-	}
-	m.examinePolicy(s, d)
-	if err := m.examineProject(s, d); err != nil {
-		return nil, err
-	}
-	locks, err := s.Locks()
+	report, err := s.Rebuild(ctx, gitstore.RebuildRequest{DryRun: true})
 	if err != nil {
 		return nil, err
 	}
+	d.take(report)
+	return d, m.examine(ctx, s, d)
+}
+
+// examine looks at all that isn't a matter of the store's own files.
+func (m *Manager) examine(ctx context.Context, s *gitstore.Store, d *Diagnosis) error {
+	d.AsideFiles, d.AsideBytes = s.SetAside()
+	for _, damage := range s.Damaged(ctx) {
+		if d.tells(damage.Ref) {
+			continue
+		}
+		d.add(Fatal, "damaged", damage.Err.Error(), "run `git evoseal-rollback verify --all` to see which checkpoints are whole")
+		d.Findings[len(d.Findings)-1].Versions = damage.Versions
+	}
+	m.examinePolicy(s, d)
+	if err := m.examineProject(s, d); err != nil {
+		return err
+	}
+	locks, err := s.Locks()
+	if err != nil {
+		return err
+	}
 	for _, lock := range locks {
+		if rel, err := filepath.Rel(s.Dir(), lock.Path); err == nil && d.tells(rel) {
+			continue
+		}
 		d.add(Warning, "lock", fmt.Sprintf("%s is locked since %s", lock.Path, lock.Since.Format("2006-01-02 15:04:05")),
 			"if no git is at work in the store, as after a crash: rm '"+strings.ReplaceAll(lock.Path, "'", `'\''`)+"'")
 	}
-	return d, m.examineTarget(ctx, s, d)
-}
-
-// repair sets refs back that can't be read.
-func (d *Diagnosis) repair(ctx context.Context, s *gitstore.Store) error {
-	repairs, err := s.RepairRefs(ctx)
-	for _, r := range repairs {
-		switch kept := ""; {
-		case r.To.IsZero():
-			d.add(Fatal, "broken-ref", fmt.Sprintf("%s can't be read, nor can any value that it had before: %v", r.Name, r.Why),
-				"delete the ref with `git update-ref -d` in the store to begin it anew")
-		default:
-			if r.Kept != "" {
-				kept = "; what it named is kept as " + r.Kept
-			}
-			d.add(Warning, "broken-ref", fmt.Sprintf("%s could not be read: %v", r.Name, r.Why),
-				fmt.Sprintf("it was set back to %s, the newest value that can be read%s", r.To, kept))
-		}
-	}
-	return err
+	return m.examineTarget(ctx, s, d)
 }
 
 func (d *Diagnosis) add(severity Severity, code, message, hint string) {
-	d.Findings = append(d.Findings, Finding{severity, code, message, hint})
+	d.Findings = append(d.Findings, Ailment{Finding: Finding{severity, code, message, hint}, Repair: noRepair})
 }
 
 // examinePolicy says what no decision could be made by.
@@ -110,6 +127,7 @@ func (m *Manager) examineProject(s *gitstore.Store, d *Diagnosis) error {
 			"add the line /.evoseal/ to .git/info/exclude, or `git add -A` stops at it")
 	} else if mended {
 		d.add(Warning, "exclude", "/.evoseal/ was not excluded from the project's repository", "it is now")
+		d.Findings[len(d.Findings)-1].Repair = gitstore.Mended
 	}
 	if rel, err := filepath.Rel(m.project.Root, s.Dir()); err == nil && !strings.HasPrefix(rel, "..") && filepath.Base(s.Dir()) != ".git" {
 		d.add(Warning, "clean", "`git clean -fdx` in the project would remove the store at "+s.Dir(),

@@ -192,12 +192,16 @@ func TestBrokenHistoryStopsBeforeTheSwap(t *testing.T) {
 		t.Errorf("emergency: %v, the target holds %q", err, w.target("a"))
 	}
 	d, err := m.Doctor(ctx)
-	if err != nil || len(d.Findings) != 1 || d.Findings[0].Code != "broken-ref" {
+	if err != nil || len(d.Findings) != 1 || d.Findings[0].Code != "broken-ref" || d.Findings[0].Repair != gitstore.Mendable {
 		t.Errorf("doctor: %+v %v", d, err)
+	}
+	d, err = m.Repair(ctx, RepairRequest{})
+	if err != nil || len(d.Findings) != 1 || d.Findings[0].Code != "broken-ref" || d.Findings[0].Repair != gitstore.Mended {
+		t.Errorf("repair: %+v %v", d, err)
 	}
 	_, err = m.Rollback(ctx, RollbackRequest{Version: "v1"})
 	w.must(err)
-	if records, err := m.History(ctx, HistoryFilter{}); err != nil || len(records) != 2 {
-		t.Errorf("%d records: %v", len(records), err)
+	if records, err := m.History(ctx, HistoryFilter{}); err != nil || len(records) != 3 || records[1].Action != ActionRepair {
+		t.Errorf("%d records: %+v %v", len(records), records, err)
 	}
 }

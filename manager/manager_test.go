@@ -344,7 +344,7 @@ func TestDoctor(t *testing.T) {
 	for _, f := range d.Findings {
 		codes[f.Code] = f.Severity
 	}
-	for code, severity := range map[string]Severity{"exclude": Warning, "lock": Warning, "damaged": Fatal, "edited": Warning} {
+	for code, severity := range map[string]Severity{"exclude": Warning, "lock": Warning, "broken-ref": Fatal, "edited": Warning} {
 		if codes[code] != severity {
 			t.Errorf("%s is not found: %+v", code, d.Findings)
 		}

@@ -155,7 +155,7 @@ func (c *call) judgeStore(err error) (answer, bool) {
 			return "wait until it is done, then try again; where a git that died left its lock, " + c.shown("doctor") + " says how to remove it"
 		}},
 		{errors.Is(err, gitstore.ErrCorrupt), exitCorrupt, "corrupt", func() string {
-			return c.shown("verify --all") + " names what is damaged and what is whole; " + c.shown("doctor") + " mends what can be mended"
+			return c.shown("verify --all") + " names what is damaged and what is whole; " + c.shown("doctor --repair") + " mends what can be mended"
 		}},
 		{errors.Is(err, gitstore.ErrMissingObject), exitCorrupt, "corrupt", func() string { return c.shown("verify --all") + " names what is damaged and what is whole" }},
 		{errors.Is(err, gitstore.ErrNoStore), exitNotFound, "no_store", func() string { return c.shown("checkpoint") + " records the project and makes the store" }},

@@ -52,7 +52,7 @@ func (c *call) judgeDecision(err error) (answer, bool) {
 		{manager.ErrDisabled, answer{exitFailed, "disabled", c.shown("policy get") + " shows the rules, policy set changes them"}},
 		{manager.ErrNoCandidate, answer{exitNotFound, "no_candidate", c.shown("list") + " shows the versions; rollback brings back any of them"}},
 		{manager.ErrRewritten, answer{exitCorrupt, "rewritten", "`git --git-dir=.evoseal/.git reflog refs/notes/evoseal/history` shows what the history was"}},
-		{manager.ErrNotRecorded, answer{exitCorrupt, "not_recorded", c.shown("status") + " says what the target holds; " + c.shown("doctor") + " mends what can be mended"}},
+		{manager.ErrNotRecorded, answer{exitCorrupt, "not_recorded", c.shown("status") + " says what the target holds; " + c.shown("doctor --repair") + " mends what can be mended"}},
 		{gitstore.ErrNeeded, answer{exitFailed, "needed", c.shown("prune --dry-run") + " tells what stays and why"}},
 		{manager.ErrOpen, answer{exitFailed, "open", "end it first: " + c.shown("status") + " shows what is open and how it ends"}},
 		{gitstore.ErrNothingToArchive, answer{exitFailed, "empty", "there is no record yet, so there is nothing to put away"}},

@@ -104,19 +104,32 @@ It changes nothing.`,
 		},
 		{
 			name: "verify", args: "[<version>…]", short: "read what is stored and compare it with what was recorded",
-			long: `Reads every object of the checkpoints, by default of the newest one, and compares it with its name. Damage is listed with the object, a path where it stands, and the checkpoints that it hits.
+			long: `Reads every object of the checkpoints, by default of the newest one, and compares it with its name. Damage is listed with the object, a path where it stands, the checkpoints that it hits, and the command to run next.
 
-It changes nothing. The exit code is 14 when something is damaged.`,
-			examples: []example{{"git evoseal-rollback verify --all", "read all that is stored"}},
+With --sample only a part of the files' contents is read, chosen by lot; commits, trees and notes always are. With --max-time it stops when the time is up, and --resume goes on there; what was read is kept in the store's cache, and counts as long as the packs that it was read from are there.
+
+It changes nothing. The exit code is 14 when something is damaged, and 0 when nothing wrong was found so far: it says plainly when that isn't all of it.`,
+			examples: []example{
+				{"git evoseal-rollback verify --all", "read all that is stored"},
+				{"git evoseal-rollback verify --all --sample 5%", "read one file in twenty"},
+				{"git evoseal-rollback verify --all --resume --max-time 10m", "read for ten minutes, each night from where the last one stopped"},
+			},
 			most:     -1, completes: []string{"version"}, trees: true, new: func() runner { return &verifyOptions{} },
 		},
 		gcCommand(),
 		{
 			name: "doctor", short: "look for what may trouble a rollback",
-			long: `Looks for leftovers of dead processes, locks, refs that can't be read, a store that plain git would record or clean away, and a target that is unsafe or was edited. It removes leftovers, mends what can be derived, and sets refs of history, verdicts and policy that can't be read back to the newest value of their reflogs that can.
+			long: `Looks for leftovers of dead processes, locks, refs that are gone or can't be read, packs without an index, a store that plain git would record or clean away, and a target that is unsafe or was edited. It removes leftovers, and says of all else whether --repair could mend it. It doesn't read the objects: ` + "`verify`" + ` and --repair do.
 
-It never removes what anybody made, and doesn't read the objects: ` + "`verify`" + ` does. The exit code is 14 when an error was found; warnings leave it at 0.`,
-			examples: []example{{"git evoseal-rollback doctor", "look, and mend what can be mended"}},
+With --repair it mends what can be mended: refs from their logs, indexes from packs, packs from what can be read of them, objects that the project, a target or the project's own repository still has, what is known of the targets, settings and caches. Nothing but caches is deleted: what was replaced is put aside in the store's directory ` + "`damaged`" + `, and only once all that it held is safe elsewhere. A repair is recorded in the history, and needs an admin token once there is one. With --dry-run it only says what it would do.
+
+It never touches the live project's files. The exit code is 14 when an error was found that is not mended; warnings leave it at 0.`,
+			examples: []example{
+				{"git evoseal-rollback doctor", "look, and say what could be mended"},
+				{"git evoseal-rollback doctor --repair --dry-run", "read everything, and say what would be done"},
+				{"git evoseal-rollback doctor --repair", "do it"},
+			},
+			trees: true,
 			new:      func() runner { return &doctorOptions{} },
 		},
 		{

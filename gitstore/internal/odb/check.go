@@ -5,17 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 )
 
 // CheckPacks compares every pack and index with its own checksum, and with each
 // other, and returns what does not hold. It reads all of them.
 func (db *DB) CheckPacks() []error {
-	var bad []error
+	bad, _ := db.CheckPacksUntil(func() bool { return false })
+	return bad
+}
+
+// CheckPacksUntil is CheckPacks that asks before each pack whether to stop, and says
+// whether it did.
+func (db *DB) CheckPacksUntil(stop func() bool) (bad []error, stopped bool) {
 	if err := db.Refresh(); err != nil {
 		bad = append(bad, err)
 	}
 	for _, p := range db.snapshot() {
+		if stop() {
+			return bad, true
+		}
 		err := p.check()
 		if err != nil && db.Refresh() == nil && p.gone.Load() {
 			// git has put its objects elsewhere meanwhile.
@@ -25,7 +35,30 @@ func (db *DB) CheckPacks() []error {
 			bad = append(bad, fmt.Errorf("%s: %w", filepath.Base(p.name), err))
 		}
 	}
-	return bad
+	return bad, false
+}
+
+// Packs are the names of all packs, with their sizes: a pack is never changed, so that
+// one of the same name and size holds the same.
+func (db *DB) Packs() map[string]int64 {
+	out := make(map[string]int64)
+	for _, p := range db.snapshot() {
+		if fi, err := os.Stat(p.path(".pack")); err == nil && !p.gone.Load() {
+			out[p.name] = fi.Size()
+		}
+	}
+	return out
+}
+
+// Count is how many objects are stored here; one that is stored twice counts twice.
+func (db *DB) Count() int64 {
+	n := int64(len(db.looseIDs()))
+	for _, p := range db.snapshot() {
+		if p.open() == nil && !p.gone.Load() {
+			n += int64(p.idx.count)
+		}
+	}
+	return n
 }
 
 func (p *pack) check() error {

@@ -1,6 +1,7 @@
 package odb
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -321,6 +322,17 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, i
 	typ := e.kind
 	h.Start(typ, e.size)
 	sink := &teeWriter{h: h, w: w}
+	var whole *bytes.Buffer
+	if _, again := w.(*bytes.Buffer); !again && e.size <= wholeObject {
+		whole = wholes.Get().(*bytes.Buffer)
+		defer wholes.Put(whole)
+		whole.Reset()
+		sink.w = whole
+	} else if !again && db.copies(id) > 1 {
+		if err := p.verifyEntry(f, e, id); err != nil {
+			return corrupt(err)
+		}
+	}
 	if err := f.inflate(e, sink); err != nil {
 		if sink.err != nil {
 			return 0, 0, sink.err
@@ -330,7 +342,39 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, i
 	if err := checkSum(h, id); err != nil {
 		return corrupt(err)
 	}
-	return typ, e.size, nil
+	if whole != nil {
+		_, err = w.Write(whole.Bytes())
+	}
+	return typ, e.size, err
+}
+
+// wholeObject is the size up to which an object is held back until its hash is known
+// to be right: of a copy that is damaged nothing is written then, and the next copy
+// has its turn. Of a bigger one there is seldom another copy; where there is, it is
+// read twice.
+const wholeObject = 64 << 10
+
+var wholes = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// verifyEntry verifies an entry that isn't a delta.
+func (p *pack) verifyEntry(f packFile, e entry, id ID) error {
+	h := NewVerifier()
+	h.Start(e.kind, e.size)
+	if err := f.inflate(e, h); err != nil {
+		return err
+	}
+	return checkSum(h, id)
+}
+
+// copies counts the packs that have an object.
+func (db *DB) copies(id ID) int {
+	n := 0
+	for _, p := range db.snapshot() {
+		if _, ok := p.find(id); ok && !p.gone.Load() {
+			n++
+		}
+	}
+	return n
 }
 
 // teeWriter tells the writer's own failure, such as a full disk, from that of

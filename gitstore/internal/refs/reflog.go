@@ -69,6 +69,12 @@ func (db *DB) Logged(prefix string) ([]string, error) {
 	return names, err
 }
 
+// HasLog says whether a ref has a log, as one has that was lost.
+func (db *DB) HasLog(name string) bool {
+	fi, err := os.Lstat(db.logPath(name))
+	return err == nil && fi.Mode().IsRegular()
+}
+
 // Raw is what the ref's own file holds, for people to read; empty when there is
 // no such file.
 func (db *DB) Raw(name string) string {

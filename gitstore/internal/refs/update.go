@@ -180,11 +180,15 @@ func (h *Held) CommitAfter(id ID, reason string, last func() error) error {
 	return h.lock.publish(final)
 }
 
-// remove deletes the ref: packed first, lest an old value come to light. Packed-refs
+// remove deletes the ref: its log first, since a log without a ref tells of a ref that
+// was lost, then packed, lest an old value come to light. Packed-refs
 // stays locked until the loose file is gone: whoever packs refs meanwhile would bring
 // the ref back.
 func (h *Held) remove() error {
 	db, path := h.db, h.db.path(h.name)
+	if err := os.Remove(db.logPath(h.name)); err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+		return err
+	}
 	lock, err := db.lock(context.Background(), db.packedPath())
 	if err != nil {
 		return err
@@ -203,14 +207,7 @@ func (h *Held) remove() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
-		return err
-	}
-	err = os.Remove(db.logPath(h.name))
-	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
-		return nil
-	}
-	return err
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // conflicts finds a ref whose name is a directory of this one's, or the other
