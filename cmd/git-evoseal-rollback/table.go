@@ -114,7 +114,7 @@ It changes nothing. The exit code is 14 when something is damaged, and 0 when no
 				{"git evoseal-rollback verify --all --sample 5%", "read one file in twenty"},
 				{"git evoseal-rollback verify --all --resume --max-time 10m", "read for ten minutes, each night from where the last one stopped"},
 			},
-			most:     -1, completes: []string{"version"}, trees: true, new: func() runner { return &verifyOptions{} },
+			most: -1, completes: []string{"version"}, trees: true, new: func() runner { return &verifyOptions{} },
 		},
 		gcCommand(),
 		{
@@ -130,7 +130,7 @@ It never touches the live project's files. The exit code is 14 when an error was
 				{"git evoseal-rollback doctor --repair", "do it"},
 			},
 			trees: true,
-			new:      func() runner { return &doctorOptions{} },
+			new:   func() runner { return &doctorOptions{} },
 		},
 		{
 			name: "completion", args: "bash|zsh|fish", short: "print a script that completes command lines",
