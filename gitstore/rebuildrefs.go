@@ -218,6 +218,9 @@ func (r *rebuild) setBack() error {
 		m.Trivial = d.Behind
 		if d.To.IsZero() {
 			m.State, m.How = Lost, "no value that it had before can be read either; `git update-ref -d` in the store begins it anew"
+			if d.Exchanged != "" {
+				m.How = "its log tells the value of " + d.Exchanged + ": either the refs changed places or their logs did; look at both with `git log`, and set them with `git update-ref` in the store"
+			}
 		} else if d.Lost {
 			m.How += "; what was written since is lost"
 		}

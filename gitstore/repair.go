@@ -30,6 +30,9 @@ type RefRepair struct {
 	// Behind is true when the ref was one change behind its log, and nothing else was
 	// wrong: its own file was lost, or its writer died in the last moment.
 	Behind bool
+	// Exchanged is another ref which has the value that this one's log tells; neither is
+	// touched then.
+	Exchanged string
 	// Kept is the ref under which the broken value is kept, empty when it names
 	// no commit that can be read.
 	Kept string
@@ -131,6 +134,12 @@ func (s *Store) repairRef(ctx context.Context, name string, dry bool) (*RefRepai
 	if err != nil || to.IsZero() {
 		return r, err
 	}
+	if ok && s.heldBy(name, to) != "" {
+		// Either the two refs changed places, or their logs did: whoever guesses wrong
+		// here would lose what is right.
+		r.Exchanged = s.heldBy(name, to)
+		return r, nil
+	}
 	if r.To, r.Lost = to, !newest; dry {
 		return r, nil
 	}
@@ -144,6 +153,17 @@ func (s *Store) repairRef(ctx context.Context, name string, dry bool) (*RefRepai
 		return nil, err
 	}
 	return r, nil
+}
+
+// heldBy is another ref that has a value, empty for none.
+func (s *Store) heldBy(name string, id ID) string {
+	list, _ := s.listRefs()
+	for _, r := range list {
+		if r.Name != name && r.ID == id {
+			return r.Name
+		}
+	}
+	return ""
 }
 
 // lastReadable goes back along the ref's log. The second result says that nothing

@@ -21,7 +21,7 @@ import (
 // mends what it says it has mended. EVOSEAL_FLIPS_SEED names another row of damages,
 // EVOSEAL_FLIPS_ONLY one of them.
 func TestFlips(t *testing.T) {
-	flips, seed := number(t, "EVOSEAL_FLIPS", 40), number(t, "EVOSEAL_FLIPS_SEED", 1)
+	flips, seed := number(t, "EVOSEAL_FLIPS", 24), number(t, "EVOSEAL_FLIPS_SEED", 1)
 	only := number(t, "EVOSEAL_FLIPS_ONLY", -1)
 	w := newFlipWorld(t)
 	w.sound()

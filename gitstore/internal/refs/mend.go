@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -90,6 +91,9 @@ func soundLines(data []byte, peel func(ID) (ID, bool)) (*packedRefs, []error) {
 			last = len(p.refs)
 			p.refs = append(p.refs, Ref{Name: string(name), ID: id})
 		}
+	}
+	if !slices.IsSortedFunc(p.refs, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) }) {
+		wrong("is not sorted, though its header says so")
 	}
 	for i := range p.refs {
 		// The header that is written promises this of every tag.

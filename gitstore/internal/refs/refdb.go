@@ -187,7 +187,8 @@ func (db *DB) readLoose(name string) (id ID, next string, err error) {
 		}
 		return ID{}, target, nil
 	}
-	id, ok := parseID(bytes.TrimSpace(data))
+	// What git takes for space, which is less than Go does.
+	id, ok := parseID(bytes.Trim(data, " \t\r\n"))
 	if !ok || id == (ID{}) {
 		return ID{}, "", &BrokenError{Name: name, Path: path}
 	}
