@@ -75,10 +75,11 @@ func (r *rebuild) willHave(ids []ID) {
 // putPacksAside.
 func (r *rebuild) salvage(p odb.PackProblem) error {
 	sal, err := r.s.db.Salvage(p.Name)
-	defer sal.Close()
 	if err != nil && !isNotExist(err) {
+		sal.Close()
 		return err
 	}
+	defer sal.Close()
 	sp := salvagedPack{name: p.Name, why: p.Err(), held: append(sal.Readable, sal.Lost...), unnamed: sal.Unnamed}
 	var copies []ID
 	for _, id := range sal.Readable {

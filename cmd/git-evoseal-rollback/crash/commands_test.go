@@ -2,12 +2,12 @@
 
 package crash
 
-// again says what a second run of a command does.
+// again says what a second run of a command does; the zero value is for those that
+// end in the same state however often they run.
 type again int
 
 const (
-	// settles is for commands that end in the same state however often they run.
-	settles again = iota
+	_ again = iota
 	// refuses is for those that say no when it is done already.
 	refuses
 	// repeats is for those that do something more each time.
