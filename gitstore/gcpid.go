@@ -35,6 +35,10 @@ func (s *Store) announceGC() (done func(), err error) {
 	if _, err := fmt.Fprintf(tmp, "%d %s", os.Getpid(), host); err != nil {
 		return nil, err
 	}
+	// One that a power cut left empty might be anybody's, for half a day.
+	if err := tmp.Sync(); err != nil {
+		return nil, err
+	}
 	// The lock is made with its content, so that one that a dead process left can be
 	// told from one that git holds.
 	err = os.Link(tmp.Name(), lock)

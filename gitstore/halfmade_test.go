@@ -103,3 +103,29 @@ func TestDeadBranchLock(t *testing.T) {
 	}
 	held.Release()
 }
+
+// TestDoctorSweepsAll: files in the making of dead processes, wherever they are.
+func TestDoctorSweepsAll(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q")
+	w.write("a", "a")
+	s := w.store()
+	c := w.record(s, RecordRequest{Version: "v1"})
+	_, err := s.WriteBranch(context.Background(), "back", c.Checkpoint)
+	w.must(err)
+	keep := filepath.Join(w.dir, ".git/objects/pack/pack-0123.keep")
+	dead := map[string]string{
+		s.cachePath("tmp_history.lines_01"): "", s.cachePath(tempPid + "01"): "", s.cachePath(tempLog + "01"): "",
+		s.cachePath("tmp_statcache_01"): "", keep: "evoseal: being published\n",
+	}
+	for path, content := range dead {
+		w.must(os.WriteFile(path, []byte(content), 0o644))
+	}
+	_, err = s.Sweep()
+	w.must(err)
+	for path := range dead {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is left", path)
+		}
+	}
+}

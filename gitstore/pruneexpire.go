@@ -119,6 +119,9 @@ func (s *Store) expire(ctx context.Context, list []Pruned) ([]Pruned, error) {
 func (s *Store) forgetLogged(ctx context.Context, gone map[ID]bool) error {
 	for _, name := range []string{latestRef, "HEAD"} {
 		path := filepath.Join(s.dir, "logs", filepath.FromSlash(name))
+		if _, err := durable.Sweep(filepath.Dir(path), durable.Temp(path)); err != nil {
+			return err
+		}
 		data, err := os.ReadFile(path)
 		if isNotExist(err) {
 			continue

@@ -11,7 +11,6 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -107,12 +106,25 @@ func (s *Store) cachePath(name string) string { return filepath.Join(s.dir, cach
 // freed. It leaves alone what a living one is still working on.
 func (s *Store) Sweep() (int64, error) {
 	s.refs.Sweep()
-	if s.project.CommonDir != "" {
-		s.projectRefs().Sweep()
-	}
 	a, err := s.db.Sweep()
-	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), statcache.Temp, checkpointIndexTemp, repairTemp)
-	return a + b, errors.Join(err, err2, sweepHalfMade(filepath.Dir(s.dir)))
+	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), durable.AnyTemp, checkpointIndexTemp, repairTemp, tempPid, tempLog)
+	c, err3 := s.sweepProject()
+	return a + b + c, errors.Join(err, err2, err3, sweepHalfMade(filepath.Dir(s.dir)))
+}
+
+// sweepProject removes what those left in the project's own repository who died while
+// they made a branch there.
+func (s *Store) sweepProject() (int64, error) {
+	if _, err := os.Stat(s.cachePath(branchJournals)); err != nil || s.project.CommonDir == "" {
+		return 0, nil
+	}
+	s.projectRefs().Sweep()
+	db, err := odb.Open(filepath.Join(s.project.CommonDir, "objects"))
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	return db.SweepPacks()
 }
 
 func rewrite(path string, data []byte) error {

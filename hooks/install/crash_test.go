@@ -176,3 +176,16 @@ func TestInterruptedUpdate(t *testing.T) {
 		w.recover(t, number, "uninstall", before, fmt.Sprintf("operation %d", number))
 	}
 }
+
+// TestAllDoneButTheSweeping: an installation that was killed at its very end leaves a
+// file in the making, which the next one removes although all is installed.
+func TestAllDoneButTheSweeping(t *testing.T) {
+	w := crashWorld(t)
+	w.install(crashHooks...)
+	before := w.contents()
+	write(t, filepath.Join(w.hooks(), tempPrefix+"0123"), "half", 0o600)
+	w.install(crashHooks...)
+	if after := w.contents(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,6 +196,12 @@ func (d disk) sync(dir string) error {
 	}
 	defer f.Close()
 	return f.Sync()
+}
+
+// leftIn says whether there is anything in the making.
+func leftIn(dir string) bool {
+	entries, _ := os.ReadDir(dir)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), tempPrefix) })
 }
 
 // sweep removes what a crash left in the making. Only the holder of the

@@ -83,7 +83,8 @@ func (r *Repository) Install(ctx context.Context, req InstallRequest) (Result, e
 		return r.installConfig(ctx, hooks, req)
 	}
 	steps, err := r.plan(hooks, req.Program)
-	if err != nil || req.DryRun || !slices.ContainsFunc(steps, step.writes) {
+	// One that was killed may have done all but clear up after itself.
+	if err != nil || req.DryRun || !slices.ContainsFunc(steps, step.writes) && !leftIn(r.Dir) {
 		return resultOf(steps), err
 	}
 	if err := r.disk.mkdir(r.Dir); err != nil {

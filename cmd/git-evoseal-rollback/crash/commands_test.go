@@ -26,6 +26,9 @@ type command struct {
 	// live are the parts of the project that the command is there to change, by
 	// prefix.
 	live []string
+	// perseveres is for those that try something else when the first thing fails: then
+	// they are done, but not as without the fault.
+	perseveres bool
 	// often is for those that the ordinary run tries too.
 	often bool
 }
@@ -43,7 +46,7 @@ func commands() []command {
 		{name: "second rollback", checkpoints: 3, before: two[:1], args: []string{"rollback", "v2"}, again: repeats},
 		{name: "third rollback", checkpoints: 3, before: two, args: []string{"rollback", "v3"}, again: repeats, often: true},
 		{name: "undo", checkpoints: 3, before: two, args: []string{"undo"}, again: repeats, often: true},
-		{name: "cascade", checkpoints: 3, before: two[:1], args: []string{"cascade", "v3"}, again: repeats},
+		{name: "cascade", checkpoints: 3, before: two[:1], args: []string{"cascade", "v3"}, again: repeats, perseveres: true},
 		{name: "rollback into a branch", checkpoints: 2, args: []string{"rollback", "v1", "--branch", "back"}, again: refuses, live: []string{".git/"}},
 		{name: "policy set", checkpoints: 1, args: []string{"policy", "set", "rollback.maxAttempts", "5"}},
 		{name: "token issue", checkpoints: 1, args: []string{"token", "issue", "--role", "operator"}, again: repeats},

@@ -223,6 +223,10 @@ func (j *judgement) swept() {
 		return
 	}
 	for name := range names {
+		if strings.Contains(name, "/.git/refs/") && !strings.HasSuffix(name, ".lock") {
+			// Refs were looked at; packed or not is all the same.
+			continue
+		}
 		// A log whose ref was lost with the power does no harm.
 		if !j.p.names[name] && !(j.power && strings.Contains(name, "/logs/refs/")) {
 			j.addf("%s is left over", name)

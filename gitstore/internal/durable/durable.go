@@ -98,7 +98,10 @@ func SyncDir(dir string) error {
 }
 
 // Temp begins the name that path has while WriteFile makes it, for [Sweep].
-func Temp(path string) string { return "tmp_" + filepath.Base(path) + "_" }
+func Temp(path string) string { return AnyTemp + filepath.Base(path) + "_" }
+
+// AnyTemp begins what Temp returns, whatever the path.
+const AnyTemp = "tmp_"
 
 // WriteFile publishes data under path, replacing what was there.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {

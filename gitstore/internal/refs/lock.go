@@ -113,8 +113,13 @@ func (l *lockFile) release() {
 	if l.f == nil {
 		return
 	}
-	os.Remove(l.path)
+	err := os.Remove(l.path)
 	l.f.Close()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && l.journal != nil {
+		// The next sweep removes it, by the journal that stays.
+		l.journal.f.Close()
+		l.journal = nil
+	}
 	l.done()
 }
 

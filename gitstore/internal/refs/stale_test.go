@@ -115,6 +115,28 @@ func TestDeadLockWhoseJournalIsLost(t *testing.T) {
 	}
 }
 
+// A lock that can't be removed stays known, until it can.
+func TestLockThatStaysIsSweptLater(t *testing.T) {
+	r := newRepository(t)
+	open := func() *DB {
+		return Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal"), LockTimeout: 200 * time.Millisecond})
+	}
+	l, err := open().lock(context.Background(), filepath.Join(r.dir, "packed-refs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A directory that isn't empty can't be removed, whoever tries.
+	where := l.path
+	l.path = filepath.Join(r.dir, "refs")
+	l.release()
+	if err := open().Update(context.Background(), Update{Name: "refs/tags/v1", New: r.ids[0]}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(where); err == nil {
+		t.Errorf("%s is left", where)
+	}
+}
+
 func TestDeadLockOfAMovedRepositoryIsTakenOver(t *testing.T) {
 	r := newRepository(t)
 	before := Open(r.dir, Options{JournalDir: filepath.Join(r.dir, "journal")})
