@@ -1,6 +1,8 @@
 # Everything here needs Go, git and make, and nothing else.
 
 GO          ?= go
+# Go's own: it need not be in PATH where go is.
+GOFMT       ?= $(shell $(GO) env GOROOT)/bin/gofmt
 PREFIX      ?= $(HOME)/.local
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -33,7 +35,7 @@ test: vet staticcheck build cross race
 
 .PHONY: vet
 vet:
-	@test -z "$$(gofmt -l cmd gitstore hooks manager safety)" || { gofmt -l cmd gitstore hooks manager safety; echo 'run gofmt -w on these'; exit 1; }
+	@wrong="$$('$(GOFMT)' -l cmd gitstore hooks manager safety)" && test -z "$$wrong" || { echo "$$wrong"; echo 'run gofmt -w on these'; exit 1; }
 	$(GO) vet ./...
 
 .PHONY: staticcheck

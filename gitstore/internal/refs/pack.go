@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
@@ -99,19 +98,7 @@ func (db *DB) dropPacked(list []Ref) (n int, err error) {
 		errs = append(errs, durable.SyncDir(dir))
 	}
 	for _, r := range list {
-		db.removeEmptyRefDirs(r.Name)
+		removeEmptyParents(db.path(r.Name), r.Name)
 	}
 	return n, errors.Join(errs...)
-}
-
-// removeEmptyRefDirs removes the directories of a ref's file that hold nothing any
-// more, but for refs/<kind>.
-func (db *DB) removeEmptyRefDirs(name string) {
-	dir := filepath.Dir(db.path(name))
-	for range max(0, strings.Count(name, "/")-2) {
-		if os.Remove(dir) != nil {
-			return
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -65,8 +65,10 @@ func (db *DB) renameSome(ctx context.Context, list []Rename) (done []Rename, err
 			l.release()
 		}
 		for _, r := range list {
-			db.removeEmptyParents(r.From)
-			db.removeEmptyParents(r.To)
+			for _, name := range []string{r.From, r.To} {
+				removeEmptyParents(db.path(name), name)
+				removeEmptyParents(db.logPath(name), name)
+			}
 		}
 	}()
 	for _, r := range list {
@@ -238,17 +240,15 @@ func (db *DB) dropLoose(list []Rename) error {
 	return errors.Join(errs...)
 }
 
-// removeEmptyParents removes the directories of a ref's file and log that hold
+// removeEmptyParents removes the directories of a ref's file, or its log, that hold
 // nothing any more, but for refs/<kind>.
-func (db *DB) removeEmptyParents(name string) {
-	for _, path := range []string{db.path(name), db.logPath(name)} {
-		dir := filepath.Dir(path)
-		for range max(0, strings.Count(name, "/")-2) {
-			if os.Remove(dir) != nil {
-				break
-			}
-			dir = filepath.Dir(dir)
+func removeEmptyParents(path, name string) {
+	dir := filepath.Dir(path)
+	for range max(0, strings.Count(name, "/")-2) {
+		if os.Remove(dir) != nil {
+			return
 		}
+		dir = filepath.Dir(dir)
 	}
 }
 

@@ -104,14 +104,8 @@ func (db *DB) Lock(ctx context.Context, name string) (*Held, error) {
 }
 
 func (db *DB) hold(ctx context.Context, name string) (*Held, error) {
-	if err := CheckName(name); err != nil {
-		return nil, err
-	}
-	lock, err := db.lock(ctx, db.path(name))
+	lock, err := db.lockName(ctx, name)
 	if err != nil {
-		if with := db.loosePrefix(name); with != "" && (isNotDir(err) || errors.Is(err, fs.ErrExist)) {
-			return nil, &ConflictError{Name: name, With: with}
-		}
 		return nil, err
 	}
 	id, next, err := db.readOne(name)
