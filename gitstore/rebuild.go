@@ -29,7 +29,7 @@ const (
 // Mend is one thing that is wrong with the store, and what was done about it.
 type Mend struct {
 	// Kind is one word for what it is about: settings, lock, ref, pack, index,
-	// object, slot, cache or derived.
+	// object, slot, cache, derived or leftover.
 	Kind string
 	// What is a path below the store, a ref's name or an object's.
 	What string

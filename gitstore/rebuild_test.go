@@ -76,6 +76,31 @@ func TestRebuiltIndexIsGits(t *testing.T) {
 	}
 }
 
+// A pack without an index of which nothing is needed is no damage, as git's own
+// repacking or ours leaves one when it is killed at the wrong moment.
+func TestUnneededHalvesAreNoDamage(t *testing.T) {
+	w, s := deltaWorld(t)
+	pack := w.packFiles(s)[0]
+	body, err := os.ReadFile(pack)
+	w.must(err)
+	w.git("--git-dir=.evoseal/.git", "repack", "-adfq", "--depth=3", "--window=3")
+	w.must(os.WriteFile(pack, body, 0o444))
+	if again := w.packFiles(s); len(again) != 2 {
+		t.Fatalf("git left %v", again)
+	}
+	s = w.store()
+	for _, dry := range []bool{true, false} {
+		m := w.rebuild(s, RebuildRequest{Objects: true, DryRun: dry})
+		if len(m) != 1 || m[0].Kind != "leftover" || !m[0].Trivial || m[0].State == MendFailed {
+			t.Errorf("dry %v: %+v", dry, m)
+		}
+	}
+	if m := w.rebuild(s, RebuildRequest{Objects: true}); len(m) != 0 || len(w.packFiles(s)) != 1 {
+		t.Errorf("left: %+v", m)
+	}
+	w.fsck()
+}
+
 // A pack that has lost both its index and some of its bytes still yields all objects
 // that don't depend on these.
 func TestSalvageWithoutAnIndex(t *testing.T) {

@@ -24,6 +24,8 @@ type salvagedPack struct {
 func (r *rebuild) packs() error {
 	for _, p := range r.s.db.PackProblems(r.req.Objects) {
 		switch {
+		case p.Halved() && r.unneeded(p):
+			r.half(p)
 		case !r.req.Objects:
 			r.do(Mend{Kind: kindOf(p), What: "objects/pack/" + p.Name, Why: damaged(p.Name, p.Err()), How: "rebuilt, or told what is lost, by reading all of it"}, func() error { return nil })
 		case p.Pack == nil:
@@ -42,6 +44,31 @@ func kindOf(p odb.PackProblem) string {
 		return "pack"
 	}
 	return "index"
+}
+
+// unneeded says that the other half of a pack is missed by nobody: a process died
+// while it wrote or removed the pack.
+func (r *rebuild) unneeded(p odb.PackProblem) bool {
+	if p.Spare || p.Pack != nil {
+		return p.Spare
+	}
+	return r.s.reach(r.ctx, r.s.db.NewReach(), false) == nil
+}
+
+func (r *rebuild) half(p odb.PackProblem) {
+	m := Mend{
+		Kind: "leftover", What: "objects/pack/" + p.Name, Why: damaged(p.Name, p.Err()), Trivial: true,
+		How: "put aside: all that is needed is stored elsewhere",
+	}
+	r.do(m, func() error { return r.packAside(p.Name) })
+}
+
+func (r *rebuild) packAside(name string) error {
+	var errs []error
+	for _, path := range r.s.db.PackFiles(name) {
+		errs = append(errs, r.aside(path))
+	}
+	return errors.Join(append(errs, r.s.db.Refresh())...)
 }
 
 func (r *rebuild) index(p odb.PackProblem) {
@@ -138,13 +165,7 @@ func (r *rebuild) putPacksAside() error {
 			r.add(m)
 			continue
 		}
-		r.do(m, func() error {
-			var errs []error
-			for _, path := range r.s.db.PackFiles(p.name) {
-				errs = append(errs, r.aside(path))
-			}
-			return errors.Join(append(errs, r.s.db.Refresh())...)
-		})
+		r.do(m, func() error { return r.packAside(p.name) })
 	}
 	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // CheckPacks compares every pack and index with its own checksum, and with each
@@ -31,11 +33,24 @@ func (db *DB) CheckPacksUntil(stop func() bool) (bad []error, stopped bool) {
 			// git has put its objects elsewhere meanwhile.
 			continue
 		}
+		if errors.Is(err, fs.ErrNotExist) && db.spare(p) {
+			continue
+		}
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", filepath.Base(p.name), err))
 		}
 	}
 	return bad, false
+}
+
+// spare says that all that an index names is stored elsewhere: its pack is missed by
+// nobody.
+func (db *DB) spare(p *pack) bool {
+	if p.open() != nil || p.idx.checksum() != nil {
+		return false
+	}
+	ids, err := p.idx.all()
+	return err == nil && !slices.ContainsFunc(ids, func(e rawEntry) bool { return !db.Stored(e.id) })
 }
 
 // Packs are the names of all packs, with their sizes: a pack is never changed, so that

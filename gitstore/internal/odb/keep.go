@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,13 +25,45 @@ type keep struct {
 	path string
 }
 
-// keepPack marks the pack that is about to get that name. A mark that is there
-// already is somebody else's to remove.
+// keepPack marks the pack that is about to get that name. A dead process's mark is
+// taken over; one that the living hold, or that isn't ours, is theirs to remove.
 func (db *DB) keepPack(name string) (*keep, error) {
 	path := filepath.Join(db.dir, "pack", name+".keep")
-	if _, err := os.Lstat(path); err == nil {
-		return nil, nil
+	// Who sweeps holds a mark for a moment.
+	for range 100 {
+		k, there := takeKeep(path)
+		if k != nil {
+			return k, nil
+		}
+		if !there {
+			return db.newKeep(path)
+		}
+		if !ownKeep(path) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
+	return nil, nil
+}
+
+// takeKeep holds a mark that nobody holds, and says whether there is any.
+func takeKeep(path string) (k *keep, there bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, !errors.Is(err, fs.ErrNotExist)
+	}
+	if ownKeep(path) && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		var held, named unix.Stat_t
+		if unix.Fstat(int(f.Fd()), &held) == nil && unix.Lstat(path, &named) == nil && held.Ino == named.Ino && held.Dev == named.Dev {
+			return &keep{f: f, path: path}, true
+		}
+	}
+	f.Close()
+	_, err = os.Lstat(path)
+	return nil, err == nil
+}
+
+func (db *DB) newKeep(path string) (*keep, error) {
 	f, err := db.create(tempKeep)
 	if err != nil {
 		return nil, err
@@ -61,32 +94,43 @@ func (k *keep) release() {
 }
 
 // sweepKeeps removes the marks of dead processes.
-func sweepKeeps(dir string) error {
+func (db *DB) sweepKeeps() error {
+	dir := filepath.Join(db.dir, "pack")
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".keep") && e.Type().IsRegular() {
-			sweepKeep(filepath.Join(dir, e.Name()))
+			db.sweepKeep(filepath.Join(dir, e.Name()))
 		}
 	}
 	return err
 }
 
-func sweepKeep(path string) {
+// sweepKeep ends a dead process's mark. Of a pack whose maker died before its index
+// was there, the mark says whose it was: the pack goes with it.
+func (db *DB) sweepKeep(path string) {
+	k, _ := takeKeep(path)
+	if k == nil {
+		return
+	}
+	base := strings.TrimSuffix(path, ".keep")
+	if isHalf(base) {
+		db.moveAway(base+".pack", func(fs.FileInfo) bool { return isHalf(base) })
+	}
+	k.release()
+}
+
+// ownKeep says whether a mark is one of ours.
+func ownKeep(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
-		return
+		return false
 	}
 	defer f.Close()
 	mark, err := io.ReadAll(io.LimitReader(f, int64(len(keepMark))+1))
-	if err != nil || !bytes.Equal(mark, []byte(keepMark)) {
-		return
-	}
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		os.Remove(path)
-	}
+	return err == nil && bytes.Equal(mark, []byte(keepMark))
 }
 
 // Object is an object with its bytes.

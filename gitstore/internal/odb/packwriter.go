@@ -359,7 +359,12 @@ func (w *PackWriter) publish(name string, index []byte) (err error) {
 	if err := durable.SyncDir(dir); err != nil {
 		return err
 	}
-	return idx.Publish(filepath.Join(dir, name+".idx"))
+	if err := idx.Publish(filepath.Join(dir, name+".idx")); err != nil {
+		return err
+	}
+	// Who sweeps may have taken it for a dead process's, which wrote the same pack.
+	_, err = os.Lstat(filepath.Join(dir, name+".pack"))
+	return err
 }
 
 // seal writes header and trailer. The header holds the number of objects, which

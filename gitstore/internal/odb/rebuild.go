@@ -20,7 +20,12 @@ type PackProblem struct {
 	// Pack is what is wrong with the pack's own bytes, Index with its index; nil for
 	// what is sound, or wasn't looked at.
 	Pack, Index error
+	// Spare says that the index names nothing that isn't stored elsewhere.
+	Spare bool
 }
+
+// Halved says that pack or index is there without the other.
+func (p PackProblem) Halved() bool { return p.Pack == errNoPack || p.Index == errNoIndex }
 
 // Err joins the two.
 func (p PackProblem) Err() error { return errors.Join(p.Pack, p.Index) }
@@ -70,6 +75,7 @@ func (db *DB) packProblem(name string, read bool) PackProblem {
 	}
 	if errors.Is(out.Pack, fs.ErrNotExist) {
 		out.Pack = errNoPack
+		out.Spare = db.spare(p)
 	}
 	switch err := p.open(); {
 	case errors.Is(err, fs.ErrNotExist):

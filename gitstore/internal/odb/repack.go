@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -253,7 +251,7 @@ func (r *repacking) discard() error {
 	if err != nil {
 		return err
 	}
-	return r.db.removePack(s)
+	return r.db.removePacks([]*source{s})
 }
 
 func (db *DB) packNamed(name string) *pack {
@@ -271,11 +269,9 @@ func (r *repacking) replace() error {
 	if len(r.sources) > 0 {
 		errs = append(errs, r.db.removeMultiIndex())
 	}
-	for _, s := range r.sources {
-		if s.name != r.packed.Name && !slices.Contains(r.others, s.name) && !s.has(".keep") {
-			errs = append(errs, r.db.removePack(s))
-		}
-	}
+	errs = append(errs, r.db.removePacks(slices.DeleteFunc(slices.Clone(r.sources), func(s *source) bool {
+		return s.name == r.packed.Name || slices.Contains(r.others, s.name) || s.has(".keep")
+	})))
 	if p := r.db.packNamed(r.packed.Name); p != nil {
 		for _, id := range r.packedLoose {
 			if _, ok := p.find(id); ok {
@@ -303,83 +299,4 @@ func (db *DB) removeMultiIndex() error {
 		err = errors.Join(err, os.RemoveAll(path))
 	}
 	return err
-}
-
-// removePack removes a pack. The index goes first: an index without a pack would
-// promise objects that aren't there, a pack without an index is only bytes.
-//
-// Somebody may put a pack of the same name, and so of the same objects, in its
-// place at this very moment, to rely on it. So the files are moved away, looked
-// at, and put back when they aren't those that were copied.
-func (db *DB) removePack(s *source) error {
-	gone, err := db.moveAway(s.path(".idx"), s.index)
-	if err != nil || !gone {
-		return err
-	}
-	for _, ext := range []string{".rev", ".bitmap", ".mtimes"} {
-		if err := os.Remove(s.path(ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	_, err = db.moveAway(s.path(".pack"), s.data)
-	return err
-}
-
-// moveAway removes a file if it is still the one that it was, and says whether it
-// did.
-func (db *DB) moveAway(path string, was fileID) (bool, error) {
-	away := filepath.Join(db.staging, fmt.Sprintf("%s%016x", tempGone, rand.Uint64()))
-	err := os.Rename(path, away)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(path); err == nil {
-			// The staging directory is a cache, which may be deleted at any time.
-			return true, os.Remove(path)
-		}
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	fi, err := os.Lstat(away)
-	if err != nil {
-		return false, err
-	}
-	if identity(fi) != was {
-		return false, os.Rename(away, path)
-	}
-	return true, os.Remove(away)
-}
-
-// sweepGone removes what a dead process had moved away. Only who holds the lock
-// against others that remove packs may call it.
-func (db *DB) sweepGone() {
-	for _, dir := range []string{db.staging, db.dir} {
-		found, _ := filepath.Glob(filepath.Join(dir, tempGone+"*"))
-		for _, path := range found {
-			os.Remove(path)
-		}
-	}
-	db.sweepHalves(time.Now().Add(-halfAge))
-}
-
-// halfAge is how long a pack without an index may be one that somebody is about to
-// publish, even if they were stopped meanwhile.
-const halfAge = 24 * time.Hour
-
-// sweepHalves removes packs whose index a dead remover took away, and nothing else:
-// to all readers such a pack isn't there.
-func (db *DB) sweepHalves(before time.Time) {
-	found, _ := filepath.Glob(filepath.Join(db.dir, "pack", "pack-*.pack"))
-	for _, path := range found {
-		base := strings.TrimSuffix(path, ".pack")
-		fi, err := os.Lstat(path)
-		if err != nil || !changed(fi).Before(before) {
-			continue
-		}
-		_, noIndex := os.Lstat(base + ".idx")
-		_, noKeep := os.Lstat(base + ".keep")
-		if errors.Is(noIndex, fs.ErrNotExist) && errors.Is(noKeep, fs.ErrNotExist) {
-			os.Remove(path)
-		}
-	}
 }

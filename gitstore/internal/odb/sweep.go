@@ -15,8 +15,10 @@ const (
 	tempIndex  = "evoseal_idx_"
 	tempObject = "evoseal_obj_"
 	tempKeep   = "evoseal_keep_"
-	// tempGone is what is about to be removed, which only the remover sweeps.
-	tempGone = "evoseal_gone_"
+	// tempGone is what is about to be removed, which only the remover sweeps, and
+	// tempRemoval says which packs are.
+	tempGone    = "evoseal_gone_"
+	tempRemoval = "evoseal_removal_"
 )
 
 // Names that files in the making had once, beside what they were to become, where
@@ -47,7 +49,7 @@ func (db *DB) SweepPacks() (int64, error) {
 	dir := filepath.Join(db.dir, "pack")
 	freed, err := durable.Sweep(db.staging, tempPack, tempIndex, tempObject, tempKeep)
 	old, err2 := durable.Sweep(dir, oldTempPack, oldTempIndex)
-	return freed + old, errors.Join(err, err2, sweepKeeps(dir))
+	return freed + old, errors.Join(err, err2, db.sweepKeeps(), db.sweepRemovals())
 }
 
 // Sweep is SweepPacks for loose objects too.
