@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -50,17 +51,32 @@ func histories(long, short *arena, longCount, shortCount int) []*row {
 	reading := func(args ...string) func(*arena) contestant {
 		return func(a *arena) contestant { return contestant{work: fixed(a.engine(args...))} }
 	}
+	list := pair("list", "list", "All of them, to nowhere: a line each.", reading("list"))
+	list.peers = append(list.peers, contestant{name: "git for-each-ref, the same checkpoints", work: fixed(long.listTags())})
+	far := pair("rollback-far", "rollback to the third oldest", "Into a fresh target. What lies between has changed every file of the project many times over, so all come from the store; where there are ten checkpoints, a tenth does.", func(a *arena) contestant {
+		return contestant{prepare: a.freshTarget(), work: fixed(a.engine("rollback", historyName(2)))}
+	})
+	far.barless()
 	return []*row{
-		pair("list", "list", "All of them, to nowhere.", reading("list")),
+		list,
 		pair("list-newest", "list -n 20", "The newest 20, or all 10.", reading("list", "-n", "20")),
 		pair("show", "show the third oldest", "By its name.", reading("show", historyName(2))),
 		pair("record", "record one more, 1 % changed", "Every hundredth file gets another line before each round.", func(a *arena) contestant {
 			return contestant{prepare: a.change(0), work: a.nextCheckpoint}
 		}),
-		pair("rollback", "rollback to the third oldest", "Into a fresh target.", func(a *arena) contestant {
-			return contestant{prepare: a.freshTarget(), work: fixed(a.engine("rollback", historyName(2)))}
+		pair("rollback", "rollback to the eighth newest", "Into a fresh target: equally far from the project in both.", func(a *arena) contestant {
+			return contestant{prepare: a.freshTarget(), work: func() []command {
+				return []command{a.engine("rollback", historyName(max(0, a.recordedSoFar-8)))}
+			}}
 		}),
+		far,
 	}
+}
+
+// listTags is git's list of the store's tags, with what ours tells of each.
+func (a *arena) listTags() command {
+	store := filepath.Join(a.project, ".evoseal", ".git")
+	return command{a.project, []string{"git", "--git-dir=" + store, "for-each-ref", "--format=%(refname:short) %(*objectname:short) %(creatordate) %(contents:subject)", "refs/tags"}}
 }
 
 // shortened says in the rows about n checkpoints how many there are, after
