@@ -148,7 +148,7 @@ func (db *DB) Lost(prefix string) ([]LostRef, error) {
 	}
 	var out []LostRef
 	for _, name := range names {
-		if have[name] {
+		if have[name] || db.emptyLog(name) {
 			continue
 		}
 		was, err := db.Values(name)
@@ -158,6 +158,13 @@ func (db *DB) Lost(prefix string) ([]LostRef, error) {
 		out = append(out, LostRef{Name: name, Was: was})
 	}
 	return out, nil
+}
+
+// emptyLog says that a log tells of nothing: it is made before its ref, by whoever may
+// be killed in between or find the disk full.
+func (db *DB) emptyLog(name string) bool {
+	fi, err := os.Lstat(db.logPath(name))
+	return err == nil && fi.Size() == 0
 }
 
 // Values are what a ref was according to its log, newest first, each once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -146,7 +147,7 @@ func (h *Held) Commit(id ID, reason string) error {
 
 // CommitAfter is Commit that calls last when all but the ref's change itself is
 // done, and changes nothing when that fails.
-func (h *Held) CommitAfter(id ID, reason string, last func() error) error {
+func (h *Held) CommitAfter(id ID, reason string, last func() error) (err error) {
 	if h.lock.f == nil {
 		return fmt.Errorf("ref %s is not held any more", h.name)
 	}
@@ -161,7 +162,17 @@ func (h *Held) CommitAfter(id ID, reason string, last func() error) error {
 		return err
 	}
 	// As git does: log first, so that no value is without its entry.
-	if err := h.db.log(h.name, h.current, id, reason); err != nil {
+	unlog, err := h.db.log(h.name, h.current, id, reason)
+	defer func() {
+		if err == nil {
+			return
+		}
+		// Once the ref has its value, the log is to tell.
+		if now, readErr := h.db.Read(h.name); readErr != nil || now != id {
+			unlog()
+		}
+	}()
+	if err != nil {
 		return err
 	}
 	final := h.db.path(h.name)
@@ -265,30 +276,44 @@ func removeEmptyDirs(path string) error {
 	return os.Remove(path)
 }
 
-// log appends to the ref's reflog.
-func (db *DB) log(name string, from, to ID, reason string) error {
+// log appends to the ref's reflog. What it returns takes that back, also a part of it
+// after an error: a log that tells of more than there ever was is taken for that of a
+// ref that was lost.
+func (db *DB) log(name string, from, to ID, reason string) (undo func(), err error) {
+	undo = func() {}
 	if db.opts.Ident == nil {
-		return nil
+		return undo, nil
 	}
 	who, email, when := db.opts.Ident()
 	reason = strings.Join(strings.Fields(reason), " ")
 	line := fmt.Sprintf("%x %x %s <%s> %d +0000\t%s\n", from, to, who, email, when.Unix(), reason)
 	path := db.logPath(name)
 	if err := removeEmptyDirs(path); err != nil {
-		return err
+		return undo, err
 	}
 	if err := makeParents(filepath.Dir(path)); err != nil {
-		return err
+		return undo, err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
 	if err != nil {
-		return err
+		return undo, err
+	}
+	before, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return undo, errors.Join(err, f.Close())
+	}
+	undo = func() {
+		if before == 0 {
+			os.Remove(path)
+		} else {
+			os.Truncate(path, before)
+		}
 	}
 	_, err = f.WriteString(line)
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	return undo, errors.Join(err, f.Close())
 }
 
 func isNotDir(err error) bool { return errors.Is(err, unix.ENOTDIR) }
