@@ -184,8 +184,17 @@ const storeHead = "ref: " + latestRef + "\n"
 // mendHead gives a store its HEAD again, without which git, and our own search for
 // a store, see none. What else a store must have is never made up.
 func mendHead(dir string, log hclog.Logger) error {
-	path := filepath.Join(dir, "HEAD")
-	data, err := os.ReadFile(path)
+	// One handle for all: another process may be about to put its store there, whole,
+	// and half of the answers would be from before.
+	root, err := os.OpenRoot(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+		return ErrNoStore
+	case err != nil:
+		return err
+	}
+	defer root.Close()
+	data, err := root.ReadFile("HEAD")
 	if errors.Is(err, fs.ErrPermission) {
 		return err
 	}
@@ -193,13 +202,13 @@ func mendHead(dir string, log hclog.Logger) error {
 	if _, notID := ParseID(head); notID == nil || strings.HasPrefix(head, "ref: refs/") {
 		return nil
 	}
-	switch has := partsOf(dir); {
+	switch has := partsIn(root); {
 	case has == 0 && err != nil:
 		return ErrNoStore
 	case has < 2:
 		return malformed("the store at " + dir + " has lost its objects or refs")
 	}
-	if err := durable.WriteFile(path, []byte(storeHead), 0o644); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, "HEAD"), []byte(storeHead), 0o644); err != nil {
 		return &lost{"the store at " + dir + " has lost its HEAD, and can't be given another", err}
 	}
 	if log != nil {
@@ -210,9 +219,18 @@ func mendHead(dir string, log hclog.Logger) error {
 
 // partsOf counts the two directories that every store has.
 func partsOf(dir string) int {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0
+	}
+	defer root.Close()
+	return partsIn(root)
+}
+
+func partsIn(store *os.Root) int {
 	n := 0
 	for _, name := range []string{"objects", "refs"} {
-		if fi, err := os.Stat(filepath.Join(dir, name)); err == nil && fi.IsDir() {
+		if fi, err := store.Stat(name); err == nil && fi.IsDir() {
 			n++
 		}
 	}
