@@ -9,6 +9,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,12 +62,39 @@ func (s *Store) readForm(id ID, path string) ([]odb.TreeEntry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return list, s.checkForm(list, id, path)
+}
+
+func (s *Store) checkForm(list []odb.TreeEntry, id ID, path string) error {
 	for i, e := range list {
 		if err := s.checkEntry(list, i); err != nil {
-			return nil, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", shown(e.Name), err)}
+			return &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", shown(e.Name), err)}
 		}
 	}
-	return list, nil
+	return nil
+}
+
+// cachedEntries are the entries of a tree as the stat cache has them, nil when they don't
+// have the tree's hash. Their names live as long as the cache.
+func cachedEntries(d statcache.Dir, id ID, hash *odb.Hasher) []odb.TreeEntry {
+	list := make([]odb.TreeEntry, 0, d.Len())
+	for i := range d.Len() {
+		// What holds no file is in no tree.
+		if e := d.Entry(i); !ID(e.ID).IsZero() {
+			list = append(list, odb.TreeEntry{Mode: e.Mode, Name: e.Name, ID: e.ID})
+		}
+	}
+	slices.SortFunc(list, func(a, b odb.TreeEntry) int { return scan.CompareNames(a.Name, a.Mode, b.Name, b.Mode) })
+	var data []byte
+	for _, e := range list {
+		data = odb.AppendTreeEntry(data, e)
+	}
+	hash.Start(odb.Tree, int64(len(data)))
+	hash.Write(data)
+	if sum, err := hash.Sum(); err != nil || sum != id {
+		return nil
+	}
+	return list
 }
 
 func (s *Store) checkEntry(list []odb.TreeEntry, i int) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/statcache"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/worklist"
 )
 
@@ -58,8 +57,10 @@ type Materialised struct {
 	RootPerm Perm
 
 	root  *slotDir
-	index []gitindex.Entry
+	index []*gitindex.Entry
 	paths []string
+	// slot is what LinkSlot made of the directory.
+	slot *Slot
 }
 
 // ErrNoPath says that a checkpoint holds nothing under a path.
@@ -108,11 +109,12 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 		top.Release()
 		return nil, err
 	}
-	m.root.tree = req.Checkpoint.Tree
-	root := dirTask{h: top, live: live, out: &m.root}
+	root := dirTask{h: top, live: live, out: &slotDir{tree: req.Checkpoint.Tree}}
 	if req.Filled != nil {
 		root.was = req.Filled.tree.top
+		root.reuse()
 	}
+	m.root = root.out
 	m.list.Push(func(w *matWorker) { m.dir(w, root) })
 	if err := m.list.Run(s.opts.Workers, newMatWorker); err != nil {
 		return nil, err
@@ -143,22 +145,6 @@ func (s *Store) newMaterialiser(ctx context.Context, req MaterialiseRequest, met
 	return m
 }
 
-// liveSource opens the live project to copy from, as far as the stat cache knows
-// it.
-func (s *Store) liveSource(req MaterialiseRequest, cache *statcache.Cache) (source, error) {
-	if req.FromStore || cache == nil {
-		return source{}, nil
-	}
-	f, err := os.Open(s.project.Root)
-	if err != nil {
-		// The project may be gone altogether: that is what rollbacks are for.
-		return source{}, nil
-	}
-	defer f.Close()
-	dir, err := dirfd.Dup(f)
-	return source{dir, cache.Root()}, err
-}
-
 // materialiser is one call of Materialise.
 type materialiser struct {
 	s      *Store
@@ -173,7 +159,7 @@ type materialiser struct {
 
 	files, bytes, copied, unchanged atomic.Int64
 
-	root slotDir
+	root *slotDir
 	mu   sync.Mutex
 	// perms are the directories whose bits can only be set once they are full.
 	perms []latePerm
@@ -194,20 +180,13 @@ func newMatWorker() *matWorker {
 	return &matWorker{hash: odb.NewVerifier(), buf: make([]byte, 128<<10)}
 }
 
-// source is a live directory that may still hold what is wanted, with what the
-// stat cache knows of it. A nil handle holds nothing.
-type source struct {
-	dir   *dirfd.Handle
-	cache statcache.Dir
-}
-
 func (m *materialiser) result(paths []string) *Materialised {
 	out := &Materialised{
 		Files: m.files.Load(), Bytes: m.bytes.Load(), Copied: m.copied.Load(), Unchanged: m.unchanged.Load(), paths: paths,
 	}
 	out.Inflated = out.Files - out.Copied - out.Unchanged
-	out.root = &m.root
-	out.index = m.root.appendTo(make([]gitindex.Entry, 0, out.Files))
+	out.root = m.root
+	out.index = m.root.appendTo(make([]*gitindex.Entry, 0, out.Files))
 	out.RootPerm = m.perm("", scan.ModeDir)
 	return out
 }

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 	"golang.org/x/sys/unix"
 )
@@ -19,22 +19,39 @@ type dirTask struct {
 	live source
 	// was is what an older rollback wrote into the directory, nil for a new one.
 	was *slotDir
-	// out names the tree that is wanted and gets its items.
+	// out names the tree that is wanted and gets its items. It is was itself where that
+	// holds the very entries of the tree.
 	out *slotDir
+	// known says that the directory has the names in was and no others.
+	known bool
+}
+
+// reuse takes what was there for what is wanted, where it is, by the hash of its
+// entries. No tree need be read then.
+func (t *dirTask) reuse() {
+	if t.was != nil && t.was.tree == t.out.tree {
+		t.out = t.was
+	}
+}
+
+// before is what bore the item's name and kind, nil for nothing.
+func (t *dirTask) before(it *slotItem) *slotItem {
+	if t.out == t.was {
+		return it
+	}
+	return it.was
 }
 
 // hold takes handles for a task of its own on the same directory.
 func (t dirTask) hold() dirTask {
 	t.h.Hold()
-	if t.live.dir != nil {
-		t.live.dir.Hold()
-	}
+	t.live.dir.hold()
 	return t
 }
 
 func (t dirTask) release() {
 	t.h.Release()
-	t.live.dir.Release()
+	t.live.dir.release()
 }
 
 // fileBatch is how many files of one directory make a task.
@@ -46,7 +63,7 @@ func (m *materialiser) dir(w *matWorker, t dirTask) {
 	if m.list.Stopped() {
 		return
 	}
-	if err := m.want(t); err != nil {
+	if err := m.want(w, t); err != nil {
 		m.list.Stop(err)
 		return
 	}
@@ -56,15 +73,18 @@ func (m *materialiser) dir(w *matWorker, t dirTask) {
 		m.list.Stop(fmt.Errorf("%q: %w", t.out.path, err))
 		return
 	}
-	var files []int
-	for i, it := range slices.Backward(t.out.items) {
-		if it.sub != nil {
-			m.pushDir(t, it)
-		} else {
+	files := make([]int, 0, len(t.out.items))
+	for i := range t.out.items {
+		if t.out.items[i].sub == nil {
 			files = append(files, i)
 		}
 	}
-	slices.Reverse(files)
+	// Last in, first out: the first directory's turn comes first.
+	for i := len(t.out.items) - 1; i >= 0; i-- {
+		if t.out.items[i].sub != nil {
+			m.pushDir(t, &t.out.items[i])
+		}
+	}
 	for len(files) > fileBatch {
 		part := files[len(files)-fileBatch:]
 		files = files[:len(files)-fileBatch]
@@ -77,19 +97,12 @@ func (m *materialiser) dir(w *matWorker, t dirTask) {
 	m.write(w, t, files)
 }
 
-// want lists what the directory is to hold. Where it holds that already, by the hash
-// of its entries, no tree need be read.
-func (m *materialiser) want(t dirTask) error {
-	if t.was != nil && t.was.tree == t.out.tree {
-		t.out.items = slices.Clone(t.was.items)
-		for i, it := range t.out.items {
-			if it.sub != nil {
-				t.out.items[i].sub = &slotDir{path: it.sub.path, tree: it.sub.tree}
-			}
-		}
+// want lists what the directory is to hold.
+func (m *materialiser) want(w *matWorker, t dirTask) error {
+	if t.out == t.was {
 		return nil
 	}
-	list, err := m.s.readForm(t.out.tree, t.out.path)
+	list, err := m.entries(w, t)
 	if err == nil {
 		err = m.limit.entries.take(len(list))
 	}
@@ -106,7 +119,7 @@ func (m *materialiser) want(t dirTask) error {
 		if !m.filter.wants(path, e.Mode == scan.ModeDir) {
 			continue
 		}
-		it := slotItem{name: e.Name}
+		it := slotItem{name: path[len(path)-len(e.Name):]}
 		if e.Mode == scan.ModeDir {
 			it.sub = &slotDir{path: path, tree: e.ID}
 		} else {
@@ -115,46 +128,61 @@ func (m *materialiser) want(t dirTask) error {
 		}
 		t.out.items = append(t.out.items, it)
 	}
+	if t.was != nil {
+		t.out.follow(t.was)
+	}
 	return nil
 }
 
-// pushDir makes a task of a sub-directory.
-func (m *materialiser) pushDir(t dirTask, it slotItem) {
-	parent := t.h.Hold()
-	next := dirTask{out: it.sub}
-	if t.live.dir != nil {
-		if was, ok := t.live.cache.Find(it.name); ok && was.Mode == scan.ModeDir {
-			next.live = source{t.live.dir.Hold(), t.live.cache.Sub(was)}
+// entries are those of the tree that is wanted. Where the live directory had the same
+// ones, the stat cache tells them sooner than the store does.
+func (m *materialiser) entries(w *matWorker, t dirTask) ([]odb.TreeEntry, error) {
+	// The top's paths are names of the cache, which is gone before they are.
+	if t.out.path != "" && t.live.cache.Tree() == t.out.tree {
+		if list := cachedEntries(t.live.cache, t.out.tree, w.hash); list != nil {
+			return list, m.s.checkForm(list, t.out.tree, t.out.path)
 		}
 	}
-	if t.was != nil {
-		was, _ := t.was.find(it.name, true)
+	return m.s.readForm(t.out.tree, t.out.path)
+}
+
+// pushDir makes a task of a sub-directory.
+func (m *materialiser) pushDir(t dirTask, it *slotItem) {
+	parent := t.h.Hold()
+	next := dirTask{out: it.sub, live: t.live.sub(it.name)}
+	if was := t.before(it); was != nil {
 		next.was = was.sub
+		next.reuse()
+		it.sub = next.out
 	}
 	m.list.Push(func(w *matWorker) {
 		defer parent.Release()
-		if live := next.live.dir; live != nil {
-			next.live.dir, _ = live.Open(it.name)
-			live.Release()
-		}
-		if err := m.openDir(&next, parent, it); err != nil {
+		if err := m.openDir(&next, parent, it.name); err != nil {
 			m.list.Stop(err)
-			next.live.dir.Release()
+			next.live.dir.release()
 			return
+		}
+		if next.was == nil {
+			t.out.touched.Store(true)
 		}
 		m.dir(w, next)
 	})
 }
 
 // openDir opens a directory that was there before, or makes it.
-func (m *materialiser) openDir(t *dirTask, parent *dirfd.Handle, it slotItem) (err error) {
+func (m *materialiser) openDir(t *dirTask, parent *dirfd.Handle, name string) (err error) {
 	if t.was != nil {
-		if t.h, err = m.reopen(parent, it.name, it.sub.path); t.h != nil || err != nil {
+		if err := m.reopen(t, parent, name); t.h != nil || err != nil {
 			return err
 		}
+		// Nothing of what was there is.
+		*t.out = slotDir{path: t.out.path, tree: t.out.tree}
 		t.was = nil
 	}
-	t.h, err = m.mkdir(parent, it.name, it.sub.path)
+	t.h, err = m.mkdir(parent, name, t.out.path)
+	if err == nil {
+		t.h.AtLast(t.out.takeStamp)
+	}
 	return err
 }
 

@@ -67,26 +67,24 @@ func indexEntry(path string, mode uint32, id ID, st dirfd.Stat) gitindex.Entry {
 // item.
 func (m *materialiser) entry(w *matWorker, t dirTask, it *slotItem) (how origin, size int64, err error) {
 	want := it.file
-	if t.was != nil {
-		if was, ok := t.was.find(it.name, false); ok {
-			file, size := m.kept(w, t.h, was, want)
-			if file != nil {
-				it.file = file
-				return fromSink, size, nil
-			}
-			if err := m.remove(t.h, it.name); err != nil {
-				return how, 0, err
-			}
+	if was := t.before(it); was != nil {
+		file, size := m.kept(w, t.h, was, want)
+		if file != nil {
+			it.file = file
+			return fromSink, size, nil
+		}
+		if err := m.remove(t.h, it.name); err != nil {
+			return how, 0, err
 		}
 	}
+	it.written = true
 	var st dirfd.Stat
 	if want.Mode == scan.ModeSymlink {
 		st, err = m.symlink(t.h, it.name, want.ID)
 	} else {
 		st, how, err = m.file(w, t, it)
 	}
-	entry := indexEntry(want.Name, want.Mode, want.ID, st)
-	it.file = &entry
+	*want = indexEntry(want.Name, want.Mode, want.ID, st)
 	return how, st.Size, err
 }
 
@@ -167,7 +165,11 @@ func (m *materialiser) copyLive(w *matWorker, fd int, it *slotItem, live source)
 	if !ok || ID(was.ID) != want || was.Mode == scan.ModeSymlink {
 		return false, nil
 	}
-	in, err := dirfd.OpenFile(live.dir.FD, it.name)
+	dir := live.dir.handle()
+	if dir == nil {
+		return false, nil
+	}
+	in, err := dirfd.OpenFile(dir.FD, it.name)
 	if err != nil {
 		return false, nil
 	}

@@ -32,17 +32,7 @@ func (s *Store) ReadSlot(slot *Slot) (*Filled, error) {
 // clear removes from a directory what is neither wanted there nor, perhaps, still
 // good.
 func (m *materialiser) clear(t dirTask) error {
-	var stale []string
-	err := dirfd.EachName(t.h.FD, func(name []byte) {
-		for _, dir := range []bool{false, true} {
-			if _, ok := t.was.find(string(name), dir); ok {
-				if _, ok := t.out.find(string(name), dir); ok {
-					return
-				}
-			}
-		}
-		stale = append(stale, string(name))
-	})
+	stale, err := t.stale()
 	if err != nil {
 		return err
 	}
@@ -55,6 +45,30 @@ func (m *materialiser) clear(t dirTask) error {
 		t.out.touched.Store(true)
 	}
 	return nil
+}
+
+// stale are the names that clear removes.
+func (t dirTask) stale() (names []string, err error) {
+	switch {
+	case t.known && t.out == t.was:
+		return nil, nil
+	case t.known:
+		for i := range t.was.items {
+			if it := &t.was.items[i]; t.out.find(it.name, it.sub != nil) == nil {
+				names = append(names, it.name)
+			}
+		}
+		return names, nil
+	}
+	err = dirfd.EachName(t.h.FD, func(name []byte) {
+		for _, dir := range []bool{false, true} {
+			if it := t.out.find(string(name), dir); it != nil && t.before(it) != nil {
+				return
+			}
+		}
+		names = append(names, string(name))
+	})
+	return names, err
 }
 
 // remove takes away whatever bears the name; nothing is fine, too.
@@ -73,36 +87,42 @@ func (m *materialiser) remove(h *dirfd.Handle, name string) error {
 }
 
 // reopen opens a directory that was there before, so that it can be changed.
-// Something else of that name gives way; the handle is nil then.
-func (m *materialiser) reopen(parent *dirfd.Handle, name, path string) (*dirfd.Handle, error) {
+// Something else of that name gives way; the task has no handle then.
+func (m *materialiser) reopen(t *dirTask, parent *dirfd.Handle, name string) error {
+	path := t.out.path
 	h, err := parent.OpenInside(name)
 	if err == unix.EXDEV {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	if err != nil {
-		return nil, m.remove(parent, name)
+		return m.remove(parent, name)
 	}
 	st, err := dirfd.Fstat(h.FD)
+	t.known = err == nil && stampOf(st) == t.was.stamp
+	// What is listed from here on is what was there then.
+	t.out.stamp = stampOf(st)
 	if err == nil && st.Mode&0o700 != 0o700 {
 		err = unix.Fchmod(h.FD, 0o700)
 		st.Mode = 0o700
 	}
 	if err != nil {
 		h.Release()
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	if Perm(st.Perm()) != m.perm(path, scan.ModeDir) {
 		if err := m.setPerm(h.Hold(), path); err != nil {
 			h.Release()
-			return nil, err
+			return err
 		}
 	}
-	return h, nil
+	h.AtLast(t.out.takeStamp)
+	t.h = h
+	return nil
 }
 
 // kept returns the index's entry of a file that the sink still has, and its size;
 // nil when that isn't, or may not be, the one that is wanted.
-func (m *materialiser) kept(w *matWorker, h *dirfd.Handle, was slotItem, want *gitindex.Entry) (*gitindex.Entry, int64) {
+func (m *materialiser) kept(w *matWorker, h *dirfd.Handle, was *slotItem, want *gitindex.Entry) (*gitindex.Entry, int64) {
 	if was.file.ID != want.ID || was.file.Mode != want.Mode {
 		return nil, 0
 	}

@@ -220,7 +220,7 @@ func (s *Store) fillEntry(dir *os.File, e *gitindex.Entry, hash *odb.Hasher, buf
 	}
 	name := parts[len(parts)-1]
 	st, err := dirfd.Lstat(fd, name)
-	it := slotItem{name: name, file: e}
+	it := &slotItem{name: name, file: e}
 	if err != nil || !sameKind(e, st) || !sameContent(hash, buf, fd, it, st) {
 		return false
 	}
@@ -239,7 +239,7 @@ func (s *Store) writeSlot(slot *Slot, entries []gitindex.Entry) error {
 		return err
 	}
 	defer tmp.Discard()
-	if err := gitindex.Encode(tmp, entries); err != nil {
+	if err := gitindex.Encode(tmp, gitindex.Pointers(entries)); err != nil {
 		return err
 	}
 	if err := tmp.Publish(filepath.Join(admin, "index")); err != nil {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,7 @@ func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
 	if err := s.saveSlot(slot); err != nil {
 		return nil, err
 	}
+	req.Written.slot = slot
 	if req.GitFile {
 		return slot, s.writeGitFile(dir, slot.Path, admin)
 	}
@@ -117,24 +119,24 @@ func (s *Store) writeSlotIndex(slot *Slot, req SlotRequest) error {
 
 // withUnwritten adds what was not asked for to the index, as Git keeps files
 // that a sparse checkout leaves out: otherwise they would look deleted.
-func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]gitindex.Entry, error) {
+func (s *Store) withUnwritten(c Checkpoint, m *Materialised) ([]*gitindex.Entry, error) {
 	if len(m.paths) == 0 {
 		return m.index, nil
 	}
-	written := make(map[string]gitindex.Entry, len(m.index))
+	written := make(map[string]*gitindex.Entry, len(m.index))
 	for _, e := range m.index {
 		written[e.Name] = e
 	}
-	var all []gitindex.Entry
+	var all []*gitindex.Entry
 	err := s.walkTree(c, func(path string, mode uint32, id ID) error {
 		e, ok := written[path]
 		if !ok {
-			e = gitindex.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}
+			e = &gitindex.Entry{Name: path, Mode: mode, ID: id, SkipWorktree: true}
 		}
 		all = append(all, e)
 		return nil
 	})
-	sortIndex(all)
+	slices.SortFunc(all, func(a, b *gitindex.Entry) int { return strings.Compare(a.Name, b.Name) })
 	return all, err
 }
 

@@ -50,9 +50,16 @@ func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bo
 }
 
 // CheckWritten compares a directory with what Materialise has just written into it,
-// or taken away. What was in it already and stayed was looked at then.
+// or taken away. What was in it already and stayed was looked at then. Where all is
+// well, whoever brings the slot up to date will find what is known of its directories.
 func (s *Store) CheckWritten(ctx context.Context, dir *os.File, m *Materialised) ([]Difference, error) {
-	return s.checkSlot(ctx, dir, &slotCheck{top: m.root, touched: true})
+	differences, err := s.checkSlot(ctx, dir, &slotCheck{top: m.root, touched: true})
+	if err == nil && len(differences) == 0 && m.slot != nil && len(m.paths) == 0 {
+		if err := s.writeStamps(m.slot, m.root); err != nil {
+			s.log.Debug("the next rollback lists all directories", "error", err)
+		}
+	}
+	return differences, err
 }
 
 func (s *Store) checkSlot(ctx context.Context, dir *os.File, c *slotCheck) ([]Difference, error) {
@@ -92,13 +99,14 @@ func (c *slotCheck) dir(w *matWorker, h *dirfd.Handle, d *slotDir) {
 		return
 	}
 	here := !c.touched || d.touched.Load()
-	for _, it := range d.items {
+	for i := range d.items {
+		it := &d.items[i]
 		switch {
 		case it.sub != nil:
 			if !c.touched || it.sub.touchedBelow || it.sub.touched.Load() {
 				c.descend(h, it)
 			}
-		case here:
+		case !c.touched || it.written:
 			if err := c.file(w, h, it); err != nil {
 				c.list.Stop(err)
 				return
@@ -115,7 +123,7 @@ func (c *slotCheck) dir(w *matWorker, h *dirfd.Handle, d *slotDir) {
 
 // descend opens a sub-directory only when its turn comes, which bounds the
 // handles that are open at once.
-func (c *slotCheck) descend(parent *dirfd.Handle, it slotItem) {
+func (c *slotCheck) descend(parent *dirfd.Handle, it *slotItem) {
 	parent.Hold()
 	c.list.Push(func(w *matWorker) {
 		defer parent.Release()
@@ -142,7 +150,7 @@ func (c *slotCheck) missing(d *slotDir) {
 	}
 }
 
-func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it slotItem) error {
+func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it *slotItem) error {
 	st, err := dirfd.Lstat(h.FD, it.name)
 	switch {
 	case errors.Is(err, unix.ENOENT):
@@ -161,16 +169,14 @@ func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it slotItem) error {
 func (c *slotCheck) foreign(h *dirfd.Handle, d *slotDir) error {
 	var names []string
 	err := dirfd.EachName(h.FD, func(name []byte) {
-		_, file := d.find(string(name), false)
-		if file {
-			return
-		}
-		if _, dir := d.find(string(name), true); !dir && (d != c.top || string(name) != ".git") {
+		known := d.find(string(name), false) != nil || d.find(string(name), true) != nil
+		if !known && (d != c.top || string(name) != ".git") {
 			names = append(names, string(name))
 		}
 	})
 	for _, name := range names {
 		if st, err := dirfd.Lstat(h.FD, name); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, name) {
+			d.stamp = dirStamp{}
 			continue
 		}
 		c.add(joinPath(d.path, name), Foreign)
@@ -218,7 +224,7 @@ func sameKind(e *gitindex.Entry, st dirfd.Stat) bool {
 }
 
 // sameContent says that a file or symbolic link has the bytes that its item names.
-func sameContent(hash *odb.Hasher, buf []byte, dir int, it slotItem, st dirfd.Stat) bool {
+func sameContent(hash *odb.Hasher, buf []byte, dir int, it *slotItem, st dirfd.Stat) bool {
 	if it.file.Mode == scan.ModeSymlink {
 		n, err := unix.Readlinkat(dir, it.name, buf)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,9 @@ type slotDir struct {
 	// touchedBelow that something in one below it was.
 	touched      atomic.Bool
 	touchedBelow bool
+	// stamp is what the file system said of the directory while it held its items and
+	// nothing else, zero when that isn't known.
+	stamp dirStamp
 }
 
 // slotItem is a file, or a directory.
@@ -40,10 +44,14 @@ type slotItem struct {
 	name string
 	file *gitindex.Entry
 	sub  *slotDir
+	// was is the item of that name and kind in what is brought up to date.
+	was *slotItem
+	// written files are this rollback's.
+	written bool
 }
 
-// find returns the file or directory of that name.
-func (d *slotDir) find(name string, dir bool) (slotItem, bool) {
+// find returns the file or directory of that name, nil for none.
+func (d *slotDir) find(name string, dir bool) *slotItem {
 	mode := uint32(scan.ModeFile)
 	if dir {
 		mode = scan.ModeDir
@@ -58,25 +66,45 @@ func (d *slotDir) find(name string, dir bool) (slotItem, bool) {
 		}
 	}
 	if lo < len(d.items) && d.items[lo].name == name && (d.items[lo].sub != nil) == dir {
-		return d.items[lo], true
+		return &d.items[lo]
 	}
-	return slotItem{}, false
+	return nil
 }
 
-func (it slotItem) compare(name string, mode uint32) int {
-	own := uint32(scan.ModeFile)
+func (it *slotItem) compare(name string, mode uint32) int {
+	return scan.CompareNames(it.name, it.kind(), name, mode)
+}
+
+// kind is the mode of a directory, or of any file.
+func (it *slotItem) kind() uint32 {
 	if it.sub != nil {
-		own = scan.ModeDir
+		return scan.ModeDir
 	}
-	return scan.CompareNames(it.name, own, name, mode)
+	return scan.ModeFile
+}
+
+// follow finds, for each item, the one of its name and kind in what the directory held
+// before.
+func (d *slotDir) follow(was *slotDir) {
+	old := was.items
+	for i := range d.items {
+		it := &d.items[i]
+		for len(old) > 0 && old[0].compare(it.name, it.kind()) < 0 {
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].name == it.name && old[0].kind() == it.kind() {
+			it.was = &old[0]
+		}
+	}
 }
 
 // appendTo gathers the entries of an index, which has the order of the trees, and
 // settles what was touched where.
-func (d *slotDir) appendTo(index []gitindex.Entry) []gitindex.Entry {
-	for _, it := range d.items {
+func (d *slotDir) appendTo(index []*gitindex.Entry) []*gitindex.Entry {
+	for i := range d.items {
+		it := &d.items[i]
 		if it.sub == nil {
-			index = append(index, *it.file)
+			index = append(index, it.file)
 			continue
 		}
 		index = it.sub.appendTo(index)
@@ -104,42 +132,72 @@ func (s *Store) readSlot(slot *Slot) (*slotTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := gitindex.Decode(data[:n])
+	entries, err := gitindex.DecodeInPlace(data[:n])
 	if err != nil {
 		return nil, err
 	}
-	return &slotTree{top: newSlotDir(entries), written: fi.ModTime()}, nil
+	tree := &slotTree{top: newSlotDir(entries), written: fi.ModTime()}
+	s.readStamps(slot, tree.top)
+	return tree, nil
 }
 
 // newSlotDir builds the directories of an index.
 func newSlotDir(entries []gitindex.Entry) *slotDir {
-	b := slotTreeBuilder{hash: odb.NewVerifier()}
-	b.open = append(b.open, &slotDir{})
+	done := make(chan *slotDir, 256)
+	var named sync.WaitGroup
+	named.Go(func() {
+		n := treeNamer{hash: odb.NewVerifier()}
+		for d := range done {
+			n.name(d)
+		}
+	})
+	b := slotTreeBuilder{done: done}
+	top := &slotDir{}
+	b.enter(top)
 	for i := range entries {
 		// What wasn't asked for was not written.
 		if !entries[i].SkipWorktree {
 			b.add(&entries[i])
 		}
 	}
-	for len(b.open) > 1 {
+	for len(b.open) > 0 {
 		b.close()
 	}
-	b.name(b.open[0])
-	return b.open[0]
+	close(done)
+	named.Wait()
+	return top
 }
 
 type slotTreeBuilder struct {
 	// open are the directories from the top to the one that is being filled.
-	open []*slotDir
-	hash *odb.Hasher
-	buf  []byte
+	open []openSlotDir
+	// slab is where the items of those that are full go.
+	slab []slotItem
+	// done gets them, those below before the one that they are in.
+	done chan<- *slotDir
+}
+
+type openSlotDir struct {
+	*slotDir
+	filling []slotItem
+}
+
+func (b *slotTreeBuilder) enter(d *slotDir) {
+	depth := len(b.open)
+	if depth < cap(b.open) {
+		// The last one of that depth left room for its items.
+		b.open = b.open[:depth+1]
+		b.open[depth].slotDir = d
+		return
+	}
+	b.open = append(b.open, openSlotDir{slotDir: d})
 }
 
 func (b *slotTreeBuilder) add(e *gitindex.Entry) {
-	last := b.open[len(b.open)-1]
+	last := &b.open[len(b.open)-1]
 	for len(b.open) > 1 && !isBelow(e.Name, last.path) {
 		b.close()
-		last = b.open[len(b.open)-1]
+		last = &b.open[len(b.open)-1]
 	}
 	at := len(last.path)
 	if at > 0 {
@@ -151,33 +209,51 @@ func (b *slotTreeBuilder) add(e *gitindex.Entry) {
 			break
 		}
 		sub := &slotDir{path: e.Name[:at+n]}
-		last.items = append(last.items, slotItem{name: e.Name[at : at+n], sub: sub})
-		b.open = append(b.open, sub)
-		last, at = sub, at+n+1
+		last.filling = append(last.filling, slotItem{name: e.Name[at : at+n], sub: sub})
+		b.enter(sub)
+		last, at = &b.open[len(b.open)-1], at+n+1
 	}
-	last.items = append(last.items, slotItem{name: e.Name[at:], file: e})
+	last.filling = append(last.filling, slotItem{name: e.Name[at:], file: e})
 }
+
+// slabItems is how many items are allocated at once.
+const slabItems = 1 << 12
 
 func (b *slotTreeBuilder) close() {
-	last := len(b.open) - 1
-	b.name(b.open[last])
-	b.open = b.open[:last]
+	last := &b.open[len(b.open)-1]
+	n := len(last.filling)
+	if cap(b.slab)-len(b.slab) < n {
+		b.slab = make([]slotItem, 0, max(slabItems, n))
+	}
+	from := len(b.slab)
+	b.slab = append(b.slab, last.filling...)
+	last.items = b.slab[from:len(b.slab):len(b.slab)]
+	last.filling = last.filling[:0]
+	b.done <- last.slotDir
+	b.open = b.open[:len(b.open)-1]
 }
 
-// name computes the name of the tree that the directory's items make.
-func (b *slotTreeBuilder) name(d *slotDir) {
-	b.buf = b.buf[:0]
-	for _, it := range d.items {
+// treeNamer computes the names of trees.
+type treeNamer struct {
+	hash *odb.Hasher
+	buf  []byte
+}
+
+// name finds the name of the tree that the directory's items make.
+func (n *treeNamer) name(d *slotDir) {
+	n.buf = n.buf[:0]
+	for i := range d.items {
+		it := &d.items[i]
 		e := odb.TreeEntry{Mode: scan.ModeDir, Name: it.name}
 		if it.sub != nil {
 			e.ID = it.sub.tree
 		} else {
 			e.Mode, e.ID = it.file.Mode, it.file.ID
 		}
-		b.buf = odb.AppendTreeEntry(b.buf, e)
+		n.buf = odb.AppendTreeEntry(n.buf, e)
 	}
-	b.hash.Start(odb.Tree, int64(len(b.buf)))
-	b.hash.Write(b.buf)
+	n.hash.Start(odb.Tree, int64(len(n.buf)))
+	n.hash.Write(n.buf)
 	// A verifier looks for no collisions, so it always has a sum.
-	d.tree, _ = b.hash.Sum()
+	d.tree, _ = n.hash.Sum()
 }

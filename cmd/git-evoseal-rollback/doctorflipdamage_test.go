@@ -38,7 +38,7 @@ func classOf(rel string) string {
 		{"branch", strings.HasPrefix(rel, "refs/heads/")},
 		{"other ref", strings.HasPrefix(rel, "refs/")},
 		{"reflog", strings.HasPrefix(rel, "logs/")},
-		{"cache", strings.HasPrefix(rel, "evoseal/")},
+		{"cache", strings.HasPrefix(rel, "evoseal/") || base == "evoseal.directories"},
 		{"slot's index", strings.HasPrefix(rel, "worktrees/") && base == "index"},
 		{"slot's record", base == "evoseal.json"},
 		{"slot's other files", strings.HasPrefix(rel, "worktrees/")},

@@ -5,26 +5,48 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // Decode reads an index of version 2, 3 or 4 with SHA-1 names. The checksum must
 // be right, unless it is all zero (index.skipHash), and the entries in order. A
 // split index is an [ErrUnsupported], since most of its entries are elsewhere; a
 // sparse one yields its directories, with their slash. The data is not kept.
-func Decode(data []byte) ([]Entry, error) {
+func Decode(data []byte) ([]Entry, error) { return decode(data, false) }
+
+// DecodeInPlace is Decode that may cut the entries' names from the data, which must
+// not be changed from then on.
+func DecodeInPlace(data []byte) ([]Entry, error) { return decode(data, true) }
+
+func decode(data []byte, keep bool) ([]Entry, error) {
 	r, err := newReader(data, checksumSize)
 	if err != nil {
 		return nil, err
 	}
-	var zero, want [checksumSize]byte
-	copy(want[:], data[len(r.data):])
-	if want != zero && want != sha1.Sum(r.data) {
-		return nil, fmt.Errorf("%w: checksum mismatch", ErrCorrupt)
+	// Nothing that is found without a right checksum is told.
+	checked := make(chan error, 1)
+	go func() { checked <- checkSum(r.data, data[len(r.data):]) }()
+	entries, err := r.entries(keep)
+	if wrong := <-checked; wrong != nil {
+		return nil, wrong
 	}
+	return entries, err
+}
+
+func checkSum(data, sum []byte) error {
+	var zero, want [checksumSize]byte
+	copy(want[:], sum)
+	if want != zero && want != sha1.Sum(data) {
+		return fmt.Errorf("%w: checksum mismatch", ErrCorrupt)
+	}
+	return nil
+}
+
+func (r *reader) entries(keep bool) ([]Entry, error) {
 	entries := make([]Entry, r.left)
-	// The names share one string, cut once it is complete.
-	var names strings.Builder
-	ends := make([]int, len(entries))
+	// Version 4 has only parts of names.
+	keep = keep && r.version < 4
+	var names nameList
 	nameless := false
 	for i := range entries {
 		rec, err := r.next()
@@ -33,8 +55,11 @@ func Decode(data []byte) ([]Entry, error) {
 		}
 		nameless = nameless || len(rec.name) == 0
 		entries[i] = rec.entry()
-		names.Write(rec.name)
-		ends[i] = names.Len()
+		if keep {
+			entries[i].Name = unsafe.String(unsafe.SliceData(rec.name), len(rec.name))
+		} else {
+			names.add(rec.name)
+		}
 	}
 	if err := r.extensions(func(name string, _ []byte) bool { return name == "sdir" }); err != nil {
 		return nil, err
@@ -42,15 +67,33 @@ func Decode(data []byte) ([]Entry, error) {
 	if nameless { // a split index, refused above, has such entries
 		return nil, fmt.Errorf("%w: empty name", ErrCorrupt)
 	}
-	text, start := names.String(), 0
+	names.give(entries)
 	for i := range entries {
-		entries[i].Name = text[start:ends[i]]
-		start = ends[i]
 		if i > 0 && !entries[i-1].before(&entries[i]) {
 			return nil, fmt.Errorf("%w: %q is out of order", ErrCorrupt, entries[i].Name)
 		}
 	}
 	return entries, nil
+}
+
+// nameList has all names share one string, cut once it is complete.
+type nameList struct {
+	text strings.Builder
+	ends []int
+}
+
+func (l *nameList) add(name []byte) {
+	l.text.Write(name)
+	l.ends = append(l.ends, l.text.Len())
+}
+
+// give names the entries, in the order in which the names were added.
+func (l *nameList) give(entries []Entry) {
+	text, start := l.text.String(), 0
+	for i, end := range l.ends {
+		entries[i].Name = text[start:end]
+		start = end
+	}
 }
 
 // entry is the record without its name.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
 )
@@ -18,7 +17,7 @@ import (
 // (the TREE extension). Their counts are checked against the entries; that the
 // ids are those of the entries' trees is the caller's promise, and git believes
 // it.
-func Encode(w io.Writer, entries []Entry, tree ...TreeNode) error {
+func Encode(w io.Writer, entries []*Entry, tree ...TreeNode) error {
 	version, err := checkEntries(entries)
 	if err != nil {
 		return err
@@ -29,12 +28,12 @@ func Encode(w io.Writer, entries []Entry, tree ...TreeNode) error {
 			return err
 		}
 	}
-	e := &encoder{w: w, hash: sha1.New(), buf: make([]byte, 0, encoderBuffer+1<<10)}
+	e := newEncoder(w)
 	e.buf = append(e.buf, "DIRC"...)
 	e.buf = binary.BigEndian.AppendUint32(e.buf, version)
 	e.buf = binary.BigEndian.AppendUint32(e.buf, uint32(len(entries)))
-	for i := range entries {
-		e.buf = appendEntry(e.buf, &entries[i])
+	for _, entry := range entries {
+		e.buf = appendEntry(e.buf, entry)
 		if len(e.buf) >= encoderBuffer {
 			e.flush()
 		}
@@ -44,38 +43,64 @@ func Encode(w io.Writer, entries []Entry, tree ...TreeNode) error {
 		e.buf = binary.BigEndian.AppendUint32(e.buf, uint32(len(cache)))
 		e.buf = append(e.buf, cache...)
 	}
-	e.flush()
-	e.buf = e.hash.Sum(e.buf)
-	e.flush()
-	return e.err
+	return e.end()
 }
 
 // encoderBuffer is how many bytes are hashed and written at once.
 const encoderBuffer = 256 << 10
 
+// encoder has what is in buf hashed and written by another goroutine.
 type encoder struct {
-	w    io.Writer
-	hash hash.Hash
-	buf  []byte
-	err  error // the first, after which nothing more is written
+	buf        []byte
+	full, free chan []byte
+	written    chan error
+}
+
+func newEncoder(w io.Writer) *encoder {
+	e := &encoder{full: make(chan []byte, 1), free: make(chan []byte, 2), written: make(chan error, 1)}
+	for range cap(e.free) {
+		e.free <- make([]byte, 0, encoderBuffer+1<<10)
+	}
+	e.buf = <-e.free
+	go func() { e.written <- e.write(w) }()
+	return e
+}
+
+// write returns the first error, after which nothing more is written.
+func (e *encoder) write(w io.Writer) (err error) {
+	sum := sha1.New()
+	for buf := range e.full {
+		if err == nil {
+			sum.Write(buf)
+			_, err = w.Write(buf)
+		}
+		e.free <- buf[:0]
+	}
+	if err == nil {
+		_, err = w.Write(sum.Sum(nil))
+	}
+	return err
 }
 
 func (e *encoder) flush() {
-	if e.err == nil {
-		e.hash.Write(e.buf)
-		_, e.err = e.w.Write(e.buf)
-	}
-	e.buf = e.buf[:0]
+	e.full <- e.buf
+	e.buf = <-e.free
+}
+
+// end returns once everything is written.
+func (e *encoder) end() error {
+	e.full <- e.buf
+	close(e.full)
+	return <-e.written
 }
 
 // checkEntries says which version the entries need.
-func checkEntries(entries []Entry) (version uint32, err error) {
+func checkEntries(entries []*Entry) (version uint32, err error) {
 	version = 2
 	if uint64(len(entries)) > 1<<32-1 {
 		return 0, fmt.Errorf("%w: %d of them", ErrEntry, len(entries))
 	}
-	for i := range entries {
-		e := &entries[i]
+	for i, e := range entries {
 		problem := ""
 		switch {
 		case e.Name == "" || strings.IndexByte(e.Name, 0) >= 0:

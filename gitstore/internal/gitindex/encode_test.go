@@ -29,7 +29,7 @@ func TestEncodeReadByGit(t *testing.T) {
 				t.Fatal(err)
 			}
 			var b bytes.Buffer
-			if err := Encode(&b, entries); err != nil {
+			if err := Encode(&b, Pointers(entries)); err != nil {
 				t.Fatal(err)
 			}
 			r.setIndex(b.Bytes())
@@ -121,7 +121,7 @@ func TestEncodeFromStat(t *testing.T) {
 	entries, tree := fromTree(t, r)
 	for _, nodes := range [][]TreeNode{nil, tree} {
 		var b bytes.Buffer
-		if err := Encode(&b, entries, nodes...); err != nil {
+		if err := Encode(&b, Pointers(entries), nodes...); err != nil {
 			t.Fatal(err)
 		}
 		r.setIndex(b.Bytes())
@@ -152,7 +152,7 @@ func TestTreeByteForByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := Encode(&b, entries, tree...); err != nil {
+	if err := Encode(&b, Pointers(entries), tree...); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b.Bytes(), want) {
@@ -163,7 +163,7 @@ func TestTreeByteForByte(t *testing.T) {
 	other := strings.TrimSpace(r.git("rev-parse", "HEAD:dir"))
 	hex.Decode(tree[0].ID[:], []byte(other))
 	b.Reset()
-	if err := Encode(&b, entries, tree...); err != nil {
+	if err := Encode(&b, Pointers(entries), tree...); err != nil {
 		t.Fatal(err)
 	}
 	r.setIndex(b.Bytes())
@@ -198,7 +198,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"trees out of order": {[]Entry{file("a/x"), file("b/x")}, []TreeNode{{Entries: 2, Subtrees: 2}, {Path: "b", Entries: 1}, {Path: "a", Entries: 1}}},
 	} {
 		var b bytes.Buffer
-		if err := Encode(&b, test.entries, test.tree...); !errors.Is(err, ErrEntry) || b.Len() > 0 {
+		if err := Encode(&b, Pointers(test.entries), test.tree...); !errors.Is(err, ErrEntry) || b.Len() > 0 {
 			t.Errorf("%s: %v, %d bytes written", name, err, b.Len())
 		}
 	}
@@ -207,7 +207,7 @@ func TestEncodeRefuses(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	if err := Encode(full, two); !errors.Is(err, unix.ENOSPC) {
+	if err := Encode(full, Pointers(two)); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("a full disk gives %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var out bytes.Buffer
-		if err := Encode(&out, entries); err != nil {
+		if err := Encode(&out, Pointers(entries)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -248,7 +248,7 @@ func BenchmarkEncode(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	var out bytes.Buffer
-	if err := Encode(&out, manyEntries(100_000)); err != nil {
+	if err := Encode(&out, Pointers(manyEntries(100_000))); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

@@ -34,6 +34,15 @@ type Entry struct {
 	SkipWorktree, IntentToAdd bool
 }
 
+// Pointers is what Encode takes, of entries that lie one after another.
+func Pointers(entries []Entry) []*Entry {
+	out := make([]*Entry, len(entries))
+	for i := range entries {
+		out[i] = &entries[i]
+	}
+	return out
+}
+
 const (
 	modeKind    = 0o170000
 	modeRegular = 0o100000

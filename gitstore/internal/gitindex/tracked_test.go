@@ -206,7 +206,7 @@ func TestTrackedRefuses(t *testing.T) {
 
 func BenchmarkReadTracked(b *testing.B) {
 	var out bytes.Buffer
-	if err := Encode(&out, manyEntries(100_000)); err != nil {
+	if err := Encode(&out, Pointers(manyEntries(100_000))); err != nil {
 		b.Fatal(err)
 	}
 	dir := b.TempDir()

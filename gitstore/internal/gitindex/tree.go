@@ -41,10 +41,10 @@ func compareNames(a, b string) int {
 // appendTree appends the body of a TREE extension. A cache that names other
 // entries than the index has would make git commit the wrong tree, so the nodes
 // must fit the entries and each other.
-func appendTree(b []byte, entries []Entry, tree []TreeNode) ([]byte, error) {
-	for i := range entries {
-		if entries[i].Stage != 0 || entries[i].IntentToAdd {
-			return nil, fmt.Errorf("%w: %q is in no tree, so none can be cached", ErrEntry, entries[i].Name)
+func appendTree(b []byte, entries []*Entry, tree []TreeNode) ([]byte, error) {
+	for _, e := range entries {
+		if e.Stage != 0 || e.IntentToAdd {
+			return nil, fmt.Errorf("%w: %q is in no tree, so none can be cached", ErrEntry, e.Name)
 		}
 	}
 	type open struct {
@@ -106,7 +106,7 @@ func (n TreeNode) nameIn(parent string, top bool) (name string, ok bool) {
 }
 
 // countBelow counts the entries in a directory at any depth.
-func countBelow(entries []Entry, dir string) int {
+func countBelow(entries []*Entry, dir string) int {
 	if dir == "" {
 		return len(entries)
 	}
