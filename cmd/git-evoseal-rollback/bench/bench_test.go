@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be the launcher, as the program is.
+// TestMain lets the test binary start itself, as the program does.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == launcherName {
-		os.Exit(launch(os.Args[2:]))
+	if code, served := serve(os.Args[1:]); served {
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }
@@ -197,7 +197,7 @@ func TestRun(t *testing.T) {
 		t.Cleanup(func() { os.RemoveAll(shm) })
 	}
 	s, err := parse([]string{"-binary", binary, "-dirs", dir, "-rounds", "1", "-scale", "0.001", "-out", filepath.Join(dir, "out.md"),
-		"-only", "^(start/version|source/(first|rollback)|history/list|million/first|huge/rollback)$"})
+		"-only", "^(start/version|source/(first|rollback|profile)|history/list|million/first|huge/rollback)$"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestRun(t *testing.T) {
 	for _, want := range []string{
 		`\| first checkpoint, 1,000 source files \| time \| .* \| git add -A \+ commit \| .* \| \*\*[0-9.]+\*\* \|`,
 		`\| list, 20 checkpoints \|`, `git worktree add, packed, 2 workers`, "`million/first`", "`huge/rollback`",
-		`restic backup is left out`,
+		`restic backup is left out`, `\| the least program \|`, `\| first checkpoint \| [0-9]+ % \|`,
 	} {
 		if !regexp.MustCompile(want).Match(text) {
 			t.Errorf("the document has no %s:\n%s", want, text)
@@ -222,5 +222,26 @@ func TestRun(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "evoseal-bench-*")); len(left) > 0 || err != nil {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestSummedUp(t *testing.T) {
+	b, err := summedUp(`File: bench
+Type: cpu
+      flat  flat%   sum%        cum   cum%
+      50ms 50.00% 50.00%       50ms 50.00%  internal/runtime/syscall/linux.Syscall6
+      20ms 20.00% 70.00%       20ms 20.00%  crypto/sha1.blockSHANI
+      10ms 10.00% 80.00%       10ms 10.00%  github.com/klauspost/compress/flate.(*decompressor).huffSym (inline)
+      10ms 10.00% 90.00%       10ms 10.00%  runtime.mallocgc
+      10ms 10.00%   100%      100ms   100%  github.com/evoseal/git-evoseal-rollback/gitstore.(*slotDir).find
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); got != ": system calls 50 % hashing 20 % deflate, inflate 10 % Go's memory and scheduling 10 % the rest: ours 10 %" {
+		t.Error(got)
+	}
+	if _, err := summedUp("no profile"); err == nil {
+		t.Error("something else counts as a table")
 	}
 }

@@ -22,6 +22,7 @@ func (r *report) document(w io.Writer, about string, s *settings) error {
 	}
 	r.comparisons(&b)
 	r.spent(&b)
+	r.anatomy(&b)
 	b.WriteString("\n## How each row is done\n\n| row | work | how |\n| --- | --- | --- |\n")
 	for _, row := range r.rows {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.id, row.work, row.how)

@@ -39,8 +39,8 @@ type settings struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == launcherName {
-		os.Exit(launch(os.Args[2:]))
+	if code, served := serve(os.Args[1:]); served {
+		os.Exit(code)
 	}
 	s, err := parse(os.Args[1:])
 	if err != nil {
@@ -53,6 +53,21 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// serve does what this program starts itself for.
+func serve(args []string) (code int, served bool) {
+	switch {
+	case len(args) > 0 && args[0] == launcherName:
+		return launch(args[1:]), true
+	case len(args) == 3 && args[0] == leastName:
+		if err := least(args[1], args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
 }
 
 func parse(args []string) (settings, error) {

@@ -13,6 +13,8 @@ type report struct {
 	lines []line
 	costs []cost
 	rows  []*row
+	// breakdowns are of our own work alone.
+	breakdowns []breakdown
 }
 
 // line is one comparison.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -32,7 +33,8 @@ func (a *arena) rollback(id, tree string) *row {
 	r := &row{
 		id: id + "/rollback", work: "rollback into a fresh target, project mostly unchanged, " + tree,
 		how: "Both slots are gone; 1 % of the project has changed since the checkpoint. cp and rsync copy the project as it is now. " +
-			"git's, restic's and bup's results are compared with ours, byte by byte.",
+			"git's, restic's and bup's results are compared with ours, byte by byte. The least program opens, reads, hashes and closes each file " +
+			"of the project, and makes, writes, stats and closes it elsewhere, on as many processors: no store, no index, no check, no exchange.",
 		setup:    steps(a.recorded("before", recorders...), a.packed(), a.change(0)),
 		teardown: a.freshTarget(),
 		limits:   []limit{{peakMemory, 250_000_000}},
@@ -53,8 +55,23 @@ func (a *arena) rollback(id, tree string) *row {
 			a.brought("bup restore", "bup", command{a.path("out"), []string{"bup", "restore", "-q", "-C", a.path("out"), "/main/latest/."}}),
 		},
 	}
+	if id == "source" {
+		r.peers = append(r.peers, a.least())
+	}
 	r.peers = append(r.peers, a.waitingWorktree()...)
 	return r
+}
+
+// least is what no program that hashes what it brings back does without.
+func (a *arena) least() contestant {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return contestant{
+		name: "the least program", prepare: a.emptied(a.path("least")), work: fixed(command{a.project, []string{self, leastName, ".", a.path("least")}}),
+		check: same(a.project, a.path("least")), clean: a.remove(a.path("least")),
+	}
 }
 
 // waitingWorktree is, on a disk, git bringing a commit back and then waiting, as
