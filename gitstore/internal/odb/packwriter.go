@@ -31,6 +31,9 @@ type PackWriter struct {
 	// elsewhere says that something was found stored, and in no pack of this
 	// directory.
 	elsewhere atomic.Bool
+	// replacing is for a pack that is to take the place of others. It isn't marked:
+	// see announce.
+	replacing bool
 	// keep marks the pack from before it is published until Release.
 	keep *keep
 
@@ -350,9 +353,11 @@ func (w *PackWriter) publish(name string, index []byte) (err error) {
 	if err := errors.Join(idx.Sync(), w.tmp.Sync()); err != nil {
 		return err
 	}
-	if w.keep, err = w.db.keepPack(name); err != nil {
+	done, err := w.announce(name)
+	if err != nil {
 		return err
 	}
+	defer done()
 	if err := w.tmp.Rename(filepath.Join(dir, name+".pack")); err != nil {
 		return err
 	}
@@ -365,6 +370,31 @@ func (w *PackWriter) publish(name string, index []byte) (err error) {
 	// Who sweeps may have taken it for a dead process's, which wrote the same pack.
 	_, err = os.Lstat(filepath.Join(dir, name+".pack"))
 	return err
+}
+
+// announce says whose the pack is that is about to be published, so that it is swept
+// should its writer die before the index is there.
+//
+// A mark keeps git from removing the pack, and git-repack(1) also leaves out of its
+// own new pack whatever a marked one holds, before it removes all that it found
+// unmarked. That is good for objects that nothing names yet. But a pack that was
+// copied from others may yet be given up: then git would have counted on it and
+// removed the others. Unmarked, git takes everything from whichever pack it finds it
+// in.
+func (w *PackWriter) announce(name string) (done func(), err error) {
+	if !w.replacing {
+		w.keep, err = w.db.keepPack(name)
+		return func() {}, err
+	}
+	fi, err := w.tmp.Stat()
+	if err != nil {
+		return nil, err
+	}
+	list, err := w.db.announceRemoval([]*source{{pack: &pack{name: name}, data: identity(fi)}})
+	if err != nil {
+		return nil, err
+	}
+	return list.Discard, nil
 }
 
 // seal writes header and trailer. The header holds the number of objects, which

@@ -66,7 +66,7 @@ func (r *repacking) write(ctx context.Context) error {
 		return err
 	}
 	defer w.Abort()
-	w.again = true
+	w.again, w.replacing = true, true
 	defer func() {
 		for _, s := range r.sources {
 			s.close()
