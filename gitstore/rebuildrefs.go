@@ -141,7 +141,7 @@ func (s *Store) setRef(ctx context.Context, name string, from [20]byte, to ID) e
 	if now, _ := held.Current(); now != from {
 		return &refs.ChangedError{Name: name, Want: from, Have: now}
 	}
-	if !s.db.Has(from) {
+	if s.db.Lookup(from) != nil {
 		held.Disown()
 	}
 	return held.Commit(to, "repair: what the log tells")

@@ -59,7 +59,7 @@ func (r *rebuild) headSound(data []byte) bool {
 		return err == nil
 	}
 	id, err := ParseID(head)
-	return err == nil && r.s.db.Has(id)
+	return err == nil && r.s.db.Lookup(id) == nil
 }
 
 // configSound wants every setting of ours; others may be beside them.

@@ -146,7 +146,7 @@ func (s *Store) repairRef(ctx context.Context, name string, dry bool) (*RefRepai
 	if ok {
 		r.Kept = s.keepBroken(ctx, name, current)
 	}
-	if ok && !s.db.Has(current) {
+	if ok && s.db.Lookup(current) != nil {
 		held.Disown()
 	}
 	if err := held.Commit(to, "repair: the newest value that can be read"); err != nil {

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
 
@@ -114,9 +113,7 @@ func (v *verifier) readBlob(id ID, st *objectState) error {
 	if !v.req.Sample.takes(id, r.limit) && r.limit != math.MaxUint64 {
 		st.unread = true
 		r.unread.Add(1)
-		if !v.s.db.Has(id) {
-			st.err = &odb.NotFoundError{ID: id}
-		}
+		st.err = v.s.db.Lookup(id)
 		return nil
 	}
 	r.mu.Lock()

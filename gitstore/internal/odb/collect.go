@@ -71,15 +71,18 @@ type collection struct {
 func (db *DB) Collect(ctx context.Context, o Collection) (Collected, error) {
 	db.sweepGone()
 	c := &collection{Collection: o, db: db, excluded: make(map[string]bool)}
-	for {
+	for attempt := 0; ; attempt++ {
 		err := c.run(ctx)
 		var damaged *DamagedPackError
-		if errors.As(err, &damaged) && damaged.pack != nil && !c.excluded[damaged.Pack] {
+		switch {
+		case attempt < repacks && overtaken(err, c.all):
+			c.out = Collected{Damaged: c.out.Damaged}
+		case errors.As(err, &damaged) && damaged.pack != nil && !c.excluded[damaged.Pack]:
 			c.excluded[damaged.Pack] = true
 			c.out = Collected{Damaged: append(c.out.Damaged, damaged)}
-			continue
+		default:
+			return c.out, err
 		}
-		return c.out, err
 	}
 }
 

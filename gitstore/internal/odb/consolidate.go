@@ -59,7 +59,7 @@ func (db *DB) Consolidate(ctx context.Context, o Consolidation) (Consolidated, e
 		return done, err
 	}
 	excluded := make(map[string]bool)
-	for {
+	for attempt := 0; ; attempt++ {
 		packs := db.mergeable(excluded)
 		packs = packs[:progression(packs, o)]
 		if len(packs) < max(2, o.MinPacks) {
@@ -82,6 +82,11 @@ func (db *DB) Consolidate(ctx context.Context, o Consolidation) (Consolidated, e
 			excluded[damaged.Pack] = true
 			done.Damaged = append(done.Damaged, damaged)
 			continue
+		case attempt < repacks && overtaken(err, packs):
+			if err := db.Refresh(); err != nil {
+				return done, err
+			}
+			continue
 		case err != nil:
 			return done, err
 		}
@@ -89,6 +94,12 @@ func (db *DB) Consolidate(ctx context.Context, o Consolidation) (Consolidated, e
 		done.Objects, done.Bytes = r.packed.Objects, r.packed.Bytes
 		return done, nil
 	}
+}
+
+// overtaken says that it came to the error because one of the packs has gone: git,
+// which knows nothing of our locks, has put it together with others.
+func overtaken(err error, packs []*source) bool {
+	return (errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFound)) && slices.ContainsFunc(packs, func(s *source) bool { return !s.has(".pack") })
 }
 
 // fileID is what tells a file from any other that is there at the same time.

@@ -38,6 +38,8 @@ type DB struct {
 	alternates []*DB
 	// retired packs are gone; their mapped indexes may still be looked at.
 	retired []*pack
+	// changes counts how often packs were seen to have come or gone.
+	changes atomic.Int64
 
 	openPacks atomic.Int64
 	bases     baseCache
@@ -64,18 +66,13 @@ func (db *DB) Close() error {
 // Refresh looks for packs that came since, such as those of another process,
 // and lets go of those that went.
 func (db *DB) Refresh() error {
-	_, err := db.refresh()
-	return err
-}
-
-// refresh says whether any pack came or went.
-func (db *DB) refresh() (changed bool, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	entries, err := os.ReadDir(filepath.Join(db.dir, "pack"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return err
 	}
+	changed := false
 	had := make(map[string]*pack, len(db.packs))
 	for _, p := range db.packs {
 		had[p.name] = p
@@ -105,7 +102,10 @@ func (db *DB) refresh() (changed bool, err error) {
 		}
 	}
 	db.packs = now
-	return changed, nil
+	if changed {
+		db.changes.Add(1)
+	}
+	return nil
 }
 
 func (db *DB) snapshot() []*pack {
@@ -269,22 +269,44 @@ func (b *whole) Write(data []byte) (int, error) {
 // pack meanwhile.
 const repacks = 20
 
-// copyTo tries every copy of the object. A writer that can't take its bytes
-// back gets only one try.
-func (db *DB) copyTo(id ID, w io.Writer, again bool, left *int) (Type, int64, error) {
+// follow tries again as long as packs come and go: what is looked for may have moved
+// into one that wasn't there yet when its turn was.
+func (db *DB) follow(try func() error) error {
 	for attempt := 0; ; attempt++ {
-		typ, n, err := db.tryCopies(id, w, again, left)
+		before := db.changes.Load()
+		err := try()
 		if !errors.Is(err, ErrNotFound) || attempt > repacks {
-			return typ, n, err
+			return err
 		}
-		changed, refreshErr := db.refresh()
-		if refreshErr != nil {
-			return 0, 0, refreshErr
+		if err := db.Refresh(); err != nil {
+			return err
 		}
-		if attempt > 0 && !changed {
-			return typ, n, err
+		// Another goroutine may have been the one that saw the change.
+		if attempt > 0 && db.changes.Load() == before {
+			return err
 		}
 	}
+}
+
+// Lookup is [DB.Has] that looks for packs that came since, before it says no, which
+// is a [NotFoundError].
+func (db *DB) Lookup(id ID) error {
+	return db.follow(func() error {
+		if !db.Has(id) {
+			return &NotFoundError{ID: id}
+		}
+		return nil
+	})
+}
+
+// copyTo tries every copy of the object. A writer that can't take its bytes
+// back gets only one try.
+func (db *DB) copyTo(id ID, w io.Writer, again bool, left *int) (typ Type, n int64, err error) {
+	err = db.follow(func() error {
+		typ, n, err = db.tryCopies(id, w, again, left)
+		return err
+	})
+	return typ, n, err
 }
 
 func (db *DB) tryCopies(id ID, w io.Writer, again bool, left *int) (Type, int64, error) {
@@ -351,13 +373,12 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 // verified.
 func (db *DB) Size(id ID) (Type, int64, error) {
 	left := maxBases
-	typ, n, err := db.trySize(id, &left)
-	if errors.Is(err, ErrNotFound) {
-		if err := db.Refresh(); err != nil {
-			return 0, 0, err
-		}
+	var typ Type
+	var n int64
+	err := db.follow(func() (err error) {
 		typ, n, err = db.trySize(id, &left)
-	}
+		return err
+	})
 	return typ, n, err
 }
 

@@ -99,8 +99,8 @@ func (r *Reach) expand(o reached) error {
 		typ = got
 	}
 	if typ == Blob {
-		if !r.db.Has(o.id) {
-			return r.lacks(o.id, &NotFoundError{ID: o.id})
+		if err := r.db.Lookup(o.id); err != nil {
+			return r.lacks(o.id, err)
 		}
 		return nil
 	}

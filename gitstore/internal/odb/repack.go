@@ -166,7 +166,7 @@ func (r *repacking) check(ctx context.Context, ids []ID) error {
 	}
 	p := r.db.packNamed(r.packed.Name)
 	if p == nil {
-		return fmt.Errorf("%s has gone", r.packed.Name)
+		return fmt.Errorf("%s: %w", r.packed.Name, fs.ErrNotExist)
 	}
 	list := make([]rawEntry, 0, len(ids))
 	for _, id := range ids {
@@ -248,6 +248,10 @@ func (r *repacking) discard() error {
 		return nil
 	}
 	s, err := p.source()
+	if errors.Is(err, fs.ErrNotExist) {
+		// git has removed it already.
+		return nil
+	}
 	if err != nil {
 		return err
 	}
