@@ -21,14 +21,7 @@ func (r *recording) publish(ctx context.Context) error {
 		return err
 	}
 	s, c := r.s, r.out.Checkpoint
-	if !r.replaces.IsZero() {
-		if err := s.keepReplaced(ctx, r.replaces); err != nil {
-			return err
-		}
-	}
-	err = s.refs.Update(ctx, refs.Update{
-		Name: tagPrefix + c.Version, Old: (*[20]byte)(&r.replaces), New: c.Tag, Reason: "checkpoint: " + c.Version,
-	})
+	err = r.publishTag(ctx)
 	switch {
 	case errors.Is(err, refs.ErrChanged):
 		return &ExistsError{Version: c.Version}
@@ -42,6 +35,27 @@ func (r *recording) publish(ctx context.Context) error {
 	}
 	s.packTags(ctx)
 	return nil
+}
+
+// publishTag gives the checkpoint its name. Where it is to take another's, that one
+// stays reachable, and so does any that somebody else has put there meanwhile.
+func (r *recording) publishTag(ctx context.Context) error {
+	s, c := r.s, r.out.Checkpoint
+	ref := tagPrefix + c.Version
+	for {
+		if !r.replaces.IsZero() {
+			if err := s.keepReplaced(ctx, r.replaces); err != nil {
+				return err
+			}
+		}
+		err := s.refs.Update(ctx, refs.Update{Name: ref, Old: (*[20]byte)(&r.replaces), New: c.Tag, Reason: "checkpoint: " + c.Version})
+		if !r.req.Force || !errors.Is(err, refs.ErrChanged) {
+			return err
+		}
+		if r.replaces, err = s.refs.Read(ref); err != nil && !errors.Is(err, refs.ErrNotFound) {
+			return err
+		}
+	}
 }
 
 func (r *recording) publishNote(ctx context.Context) error {

@@ -88,6 +88,9 @@ func (r *rebuild) logged(name string) bool {
 
 func (r *rebuild) lostRef(l refs.LostRef) {
 	s := r.s
+	if !s.stillWrong(r.ctx, l.Name) {
+		return
+	}
 	current, readErr := s.refs.Read(l.Name)
 	names := s.refNames(l.Name, current)
 	if _, behind, _ := s.refs.Stale(l.Name); names == nil && behind > 0 {

@@ -90,6 +90,18 @@ func (s *Store) repairable() ([]string, error) {
 
 // repairRef returns nil for a ref that is sound.
 func (s *Store) repairRef(ctx context.Context, name string, dry bool) (*RefRepair, error) {
+	r, err := s.mendRef(ctx, name, dry)
+	if !dry || r == nil && err == nil {
+		return r, err
+	}
+	// Half of somebody's change may have been seen.
+	if held, err := s.refs.LockAny(ctx, name); err == nil {
+		defer held.Release()
+	}
+	return s.mendRef(ctx, name, dry)
+}
+
+func (s *Store) mendRef(ctx context.Context, name string, dry bool) (*RefRepair, error) {
 	var held *refs.Held
 	behind := false
 	current, why := s.refs.Read(name)

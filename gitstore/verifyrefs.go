@@ -34,7 +34,26 @@ func (s *Store) Damaged(ctx context.Context) []Damage {
 		}
 		found = append(found, d)
 	}
-	return append(found, s.lost(found)...)
+	found = append(found, s.lost(found)...)
+	return slices.DeleteFunc(found, func(d Damage) bool {
+		return strings.HasPrefix(d.Ref, "refs/") && !s.stillWrong(ctx, d.Ref)
+	})
+}
+
+// stillWrong looks at a ref again, while nobody changes it: whoever looked before may
+// have seen half of a change, as when a checkpoint is pruned. Where it can't be held,
+// as in a store that may only be read, it counts as it is.
+func (s *Store) stillWrong(ctx context.Context, name string) bool {
+	if held, err := s.refs.LockAny(ctx, name); err == nil {
+		defer held.Release()
+	}
+	id, err := s.refs.Read(name)
+	if errors.Is(err, refs.ErrNotFound) {
+		gone, err := s.lostRefs()
+		return err != nil || slices.ContainsFunc(gone, func(l refs.LostRef) bool { return l.Name == name })
+	}
+	_, behind, _ := s.refs.Stale(name)
+	return err != nil || behind > 0 || s.refNames(name, id) != nil
 }
 
 // refNames says what keeps a ref from naming what it names.
