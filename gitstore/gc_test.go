@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"golang.org/x/sys/unix"
 )
 
 // collect runs `git gc --prune=now` again and again until stop is called. A gc
@@ -173,10 +174,27 @@ func TestStaleGCPid(t *testing.T) {
 			t.Errorf("%q: collecting %v", content, got)
 		}
 	}
-	old := time.Now().Add(-foreignGC - time.Minute)
-	w.must(os.WriteFile(path, []byte("1 elsewhere.invalid"), 0o644))
-	w.must(os.Chtimes(path, old, old))
-	if s.collecting() {
-		t.Error("a gc of another machine from yesterday is believed")
+	old := time.Now().Add(-unseenGC - time.Minute)
+	// Of the same host, the number is another process's by now.
+	for _, content := range []string{"1 elsewhere.invalid", "1 " + host} {
+		w.must(os.WriteFile(path, []byte(content), 0o644))
+		w.must(os.Chtimes(path, old, old))
+		if s.collecting() {
+			t.Errorf("%q of yesterday is believed", content)
+		}
+	}
+	// Ours tell by their lock, whatever number and host they have.
+	for _, content := range []string{"999999999 " + host + ownGC, "1 " + host + ownGC, "1 elsewhere.invalid" + ownGC} {
+		w.must(os.WriteFile(path, []byte(content), 0o644))
+		f, err := os.Open(path)
+		w.must(err)
+		w.must(unix.Flock(int(f.Fd()), unix.LOCK_EX))
+		if !s.collecting() {
+			t.Errorf("%q of the living is not believed", content)
+		}
+		f.Close()
+		if s.collecting() {
+			t.Errorf("%q of the dead is believed", content)
+		}
 	}
 }

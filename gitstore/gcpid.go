@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
-	"golang.org/x/sys/unix"
 )
 
 // Names of files in the making.
@@ -17,6 +17,11 @@ const (
 	tempLog = "reflog_"
 )
 
+// ownGC follows number and host in a gc.pid of ours, where git doesn't read on. Such
+// a file is locked as long as its maker lives, on whatever host and in whatever
+// container that is.
+const ownGC = " evoseal"
+
 // announceGC writes gc.pid as git gc does, which keeps git's own gc away, and which
 // whoever writes small objects looks for: see [writing]. The caller holds the
 // packs' lock.
@@ -24,15 +29,20 @@ func (s *Store) announceGC() (done func(), err error) {
 	pid := filepath.Join(s.dir, "gc.pid")
 	lock := pid + ".lock"
 	host, err := os.Hostname()
-	if err != nil {
+	if err != nil || host == "" || strings.ContainsAny(host, " \n") {
 		host = "unknown"
 	}
 	tmp, err := durable.Create(filepath.Join(s.dir, cacheDir), tempPid, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	defer tmp.Discard()
-	if _, err := fmt.Fprintf(tmp, "%d %s", os.Getpid(), host); err != nil {
+	held := false
+	defer func() {
+		if !held {
+			tmp.Discard()
+		}
+	}()
+	if _, err := fmt.Fprintf(tmp, "%d %s%s", os.Getpid(), host, ownGC); err != nil {
 		return nil, err
 	}
 	// One that a power cut left empty might be anybody's, for half a day.
@@ -42,7 +52,7 @@ func (s *Store) announceGC() (done func(), err error) {
 	// The lock is made with its content, so that one that a dead process left can be
 	// told from one that git holds.
 	err = os.Link(tmp.Name(), lock)
-	if errors.Is(err, fs.ErrExist) && s.leftByDeadGC(lock, host) {
+	if errors.Is(err, fs.ErrExist) && !announcedByLiving(lock) {
 		os.Remove(lock)
 		err = os.Link(tmp.Name(), lock)
 	}
@@ -60,18 +70,11 @@ func (s *Store) announceGC() (done func(), err error) {
 		os.Remove(lock)
 		return nil, err
 	}
-	return func() { os.Remove(pid) }, nil
-}
-
-// leftByDeadGC says whether the lock holds the number of a process of this machine
-// that is gone.
-func (s *Store) leftByDeadGC(lock, here string) bool {
-	data, err := os.ReadFile(lock)
-	if err != nil {
-		return false
-	}
-	var pid int
-	var host string
-	n, _ := fmt.Sscanf(string(data), "%d %s", &pid, &host)
-	return n == 2 && pid > 0 && host == here && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	// Its first name goes, and the file stays open, and so locked.
+	os.Remove(tmp.Name())
+	held = true
+	return func() {
+		os.Remove(pid)
+		tmp.Discard()
+	}, nil
 }

@@ -1,15 +1,10 @@
 package gitstore
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
-	"golang.org/x/sys/unix"
 )
 
 // writing is what one update of a ref needs: small objects, written loose. A
@@ -71,29 +66,4 @@ func (w *writing) atRisk() bool {
 		}
 	}
 	return w.s.collecting()
-}
-
-// foreignGC is how long git believes in a gc of another machine.
-const foreignGC = 12 * time.Hour
-
-// collecting says whether `git gc` is at work in the store: it leaves its process
-// number and its host in gc.pid, and the file behind when it is killed.
-func (s *Store) collecting() bool {
-	path := filepath.Join(s.dir, "gc.pid")
-	fi, err := os.Stat(path)
-	if err != nil {
-		return false
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return false
-	}
-	var pid int
-	var host string
-	if n, _ := fmt.Sscanf(string(data), "%d %s", &pid, &host); n == 2 && pid > 0 {
-		if here, err := os.Hostname(); err == nil && here == host {
-			return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
-		}
-	}
-	return time.Since(fi.ModTime()) < foreignGC
 }
