@@ -84,3 +84,26 @@ func TestWhatIsBeingChangedIsNoDamage(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestDiffOfWhatVanishes has files go between the look at the project and the look
+// into them.
+func TestDiffOfWhatVanishes(t *testing.T) {
+	w := newWorld(t)
+	w.write("f", "one\n", "dir/g", "one\n")
+	s := w.store()
+	r := w.record(s, RecordRequest{Version: "v1"})
+	w.write("f", "two\n", "dir/g", "two\n")
+	d, err := s.Diff(context.Background(), DiffRequest{Old: r.Checkpoint})
+	w.must(err)
+	w.must(os.Remove(filepath.Join(w.dir, "f")))
+	w.must(os.RemoveAll(filepath.Join(w.dir, "dir")))
+	w.must(os.WriteFile(filepath.Join(w.dir, "dir"), nil, 0o644))
+	for _, c := range d.Changes {
+		if st, err := d.Stat(c); err != nil || st.Added != 0 || st.Deleted != 1 {
+			t.Errorf("%s: %+v %v", c.Path, st, err)
+		}
+	}
+	if len(d.Changes) != 2 {
+		t.Errorf("%+v", d.Changes)
+	}
+}

@@ -2,8 +2,10 @@ package gitstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	fdiff "github.com/go-git/go-git/v5/plumbing/format/diff"
 	"github.com/go-git/go-git/v5/utils/diff"
+	"golang.org/x/sys/unix"
 )
 
 // maxText is the size up to which a file's text is compared line by line;
@@ -59,8 +62,18 @@ func (d *Diff) stored(id ID) ([]byte, error) {
 	return d.s.db.ReadType(id, odb.Blob)
 }
 
-// fromProject reads a live file, without following a symbolic link out.
+// fromProject reads a live file. One that was removed since it was compared has nothing
+// in it any more.
 func (d *Diff) fromProject(c Change) ([]byte, error) {
+	data, err := d.readLive(c)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// readLive doesn't follow a symbolic link out of the project.
+func (d *Diff) readLive(c Change) ([]byte, error) {
 	root, err := os.OpenRoot(d.s.project.Root)
 	if err != nil {
 		return nil, err

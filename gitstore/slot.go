@@ -46,6 +46,8 @@ type Slot struct {
 const (
 	slotPrefix = "target-"
 	slotFile   = "evoseal.json"
+	// slotMaking is the cache's directory that becomes a slot's.
+	slotMaking = "slot.making"
 )
 
 func (s *Store) slotDir(id string) string { return filepath.Join(s.dir, "worktrees", id) }
@@ -75,7 +77,7 @@ func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
 	}
 	slot.id = fmt.Sprintf("%s%08x", slotPrefix, rand.Uint32())
 	admin := s.slotDir(slot.id)
-	if err := os.MkdirAll(admin, 0o755); err != nil {
+	if err := s.makeSlotDir(admin); err != nil {
 		return nil, err
 	}
 	if err := s.writeSlotIndex(slot, req); err != nil {
@@ -88,7 +90,6 @@ func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
 		{"commondir", []byte("../..\n")},
 		{"HEAD", []byte(slot.Commit.String() + "\n")},
 		{"gitdir", []byte(filepath.Join(slot.Path, ".git") + "\n")},
-		{"locked", []byte("a rollback target of git evoseal-rollback\n")},
 	}
 	for _, f := range files {
 		if err := os.WriteFile(filepath.Join(admin, f.name), f.content, 0o644); err != nil {
@@ -103,6 +104,34 @@ func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
 		return slot, s.writeGitFile(dir, slot.Path, admin)
 	}
 	return slot, nil
+}
+
+// makeSlotDir makes a slot's directory appear with its lock in it: `git worktree
+// prune` removes at once what isn't locked and leads nowhere, as this does until the
+// rollback is done. The caller holds the target's lock, so that what is there of that
+// kind is a dead process's.
+func (s *Store) makeSlotDir(admin string) error {
+	making := s.cachePath(slotMaking)
+	if err := os.RemoveAll(making); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(making, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(making, "locked"), []byte("a rollback target of git evoseal-rollback\n"), 0o644); err != nil {
+		return err
+	}
+	const tries = 100
+	for try := 1; ; try++ {
+		if err := os.MkdirAll(filepath.Dir(admin), 0o755); err != nil {
+			return err
+		}
+		err := os.Rename(making, admin)
+		// git removes the directory above when nothing is in it.
+		if !errors.Is(err, fs.ErrNotExist) || try == tries {
+			return err
+		}
+	}
 }
 
 func (s *Store) writeSlotIndex(slot *Slot, req SlotRequest) error {
@@ -197,6 +226,9 @@ func (s *Store) slots() ([]*Slot, error) {
 func (s *Store) MendSlots(paths ...string) error {
 	all, err := s.slots()
 	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.cachePath(slotMaking)); err != nil {
 		return err
 	}
 	at := make(map[string]string)

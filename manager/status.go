@@ -78,12 +78,29 @@ func (m *Manager) Target(ctx context.Context) (TargetStatus, error) {
 	return m.targetStatus(s, func(*os.File, *gitstore.Slot) ([]gitstore.Difference, error) { return nil, nil })
 }
 
+// looks is how often a target is looked at that another process replaces between the
+// look at its name and the look into it.
+const looks = 20
+
 // targetStatus leaves the comparison of the target with what was written to
 // compare.
 func (m *Manager) targetStatus(s *gitstore.Store, compare func(*os.File, *gitstore.Slot) ([]gitstore.Difference, error)) (TargetStatus, error) {
+	for n := 1; ; n++ {
+		st, err := m.targetStatusOnce(s, compare)
+		if n < looks && (errors.Is(err, safety.ErrChanged) || errors.Is(err, safety.ErrUnsafe)) {
+			continue
+		}
+		if errors.Is(err, safety.ErrUnsafe) {
+			err = nil
+		}
+		return st, err
+	}
+}
+
+func (m *Manager) targetStatusOnce(s *gitstore.Store, compare func(*os.File, *gitstore.Slot) ([]gitstore.Difference, error)) (TargetStatus, error) {
 	decision, err := m.choose(s, RollbackRequest{Adopt: true})
 	if errors.Is(err, safety.ErrUnsafe) {
-		return TargetStatus{Path: decision.Requested}, nil
+		return TargetStatus{Path: decision.Requested}, err
 	}
 	if err != nil {
 		return TargetStatus{}, err
