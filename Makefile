@@ -119,6 +119,17 @@ SOAK ?= 10m
 soak-kill:
 	EVOSEAL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v -run TestKillSoak ./cmd/git-evoseal-rollback/crash
 
+## soak-races: 32 processes at once on one store for RACES, beside plain git and a user, and whether all that they were told is so
+RACES ?= 5m
+.PHONY: soak-races
+soak-races:
+	EVOSEAL_RACES=$(RACES) $(GO) test -count=1 -timeout 0 -v -run '^TestRaces$$' ./cmd/git-evoseal-rollback/crash
+
+## beside: plain git, and our own program in a container, before every CRASHth call of each command
+.PHONY: beside
+beside:
+	EVOSEAL_CRASH=$(CRASH) $(GO) test -count=1 -timeout 24h -v -run '^(TestPlainGitBesideEachCall|TestTheLivingOutsideAreLeftAlone)$$' ./cmd/git-evoseal-rollback/crash
+
 ## soak-flips: FLIPS damages of a store, one at a time, and what becomes of each
 FLIPS ?= 5000
 SEED  ?= 1

@@ -7,6 +7,12 @@
 // power cut. What is left each time is judged from outside, by the program's own
 // commands, by the git CLI, and by comparing trees.
 //
+// What others do at the same time is tried in two ways: plain git, and the program in
+// a container, run while a command stands still before one of its calls; and many
+// processes of all commands at once, which a ledger of what they were told is held
+// against.
+//
 // `go test` looks at a part of the states, `make crash` at all of them, and
-// `make soak-kill` kills at random times for as long as it is told to.
+// `make soak-kill` kills at random times for as long as it is told to, and
+// `make soak-races` has 32 processes at once.
 package crash
