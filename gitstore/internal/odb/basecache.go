@@ -64,6 +64,20 @@ func (c *baseCache) put(at packedAt, typ Type, data []byte) {
 	}
 }
 
+// forget lets go of what packs held that are gone.
+func (c *baseCache) forget(gone map[string]*pack) {
+	if len(gone) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for at, e := range c.held {
+		if gone[at.pack.name] == at.pack {
+			c.drop(e)
+		}
+	}
+}
+
 // drop is called with mu held.
 func (c *baseCache) drop(e *list.Element) {
 	b := c.order.Remove(e).(*cachedBase)

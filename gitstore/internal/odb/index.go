@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sort"
@@ -15,13 +16,16 @@ import (
 )
 
 // packIndex is a version 2 pack index, mapped: a lookup touches a few pages
-// whatever the size of the pack.
+// whatever the size of the pack. It is unmapped when nobody has it any more, so each
+// method must keep it until its last look into the mapping.
 type packIndex struct {
 	data   []byte
 	count  int
 	ids    []byte
 	offs   []byte
 	offs64 []byte
+
+	unmap runtime.Cleanup
 }
 
 const (
@@ -53,6 +57,7 @@ func openIndex(path string) (*packIndex, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unix.Munmap(data))
 	}
+	x.unmap = runtime.AddCleanup(x, func(data []byte) { unix.Munmap(data) }, data)
 	return x, nil
 }
 
@@ -95,36 +100,43 @@ func guardFault(err *error) {
 	}
 }
 
-func (x *packIndex) close() error { return unix.Munmap(x.data) }
+func (x *packIndex) close() error {
+	x.unmap.Stop()
+	return unix.Munmap(x.data)
+}
 
 // find returns the position of id in the index.
-func (x *packIndex) find(id ID) (int, bool) {
+func (x *packIndex) find(id ID) (i int, ok bool) {
 	lo := 0
 	if id[0] > 0 {
 		lo = int(binary.BigEndian.Uint32(x.data[indexHeader+4*(int(id[0])-1):]))
 	}
 	hi := int(binary.BigEndian.Uint32(x.data[indexHeader+4*int(id[0]):]))
-	i := lo + sort.Search(hi-lo, func(i int) bool {
+	i = lo + sort.Search(hi-lo, func(i int) bool {
 		return bytes.Compare(x.ids[(lo+i)*20:(lo+i)*20+20], id[:]) >= 0
 	})
-	return i, i < hi && ID(x.ids[i*20:i*20+20]) == id
+	ok = i < hi && ID(x.ids[i*20:i*20+20]) == id
+	runtime.KeepAlive(x)
+	return i, ok
 }
 
 // offset returns a negative number when the index points outside itself.
 func (x *packIndex) offset(i int) int64 {
-	off := binary.BigEndian.Uint32(x.offs[i*4:])
-	if off&(1<<31) == 0 {
-		return int64(off)
+	off := int64(binary.BigEndian.Uint32(x.offs[i*4:]))
+	if off&(1<<31) != 0 {
+		at := int(off&^(1<<31)) * 8
+		if at+8 > len(x.offs64) {
+			return -1
+		}
+		off = int64(binary.BigEndian.Uint64(x.offs64[at:]))
 	}
-	at := int(off&^(1<<31)) * 8
-	if at+8 > len(x.offs64) {
-		return -1
-	}
-	return int64(binary.BigEndian.Uint64(x.offs64[at:]))
+	runtime.KeepAlive(x)
+	return off
 }
 
 // checksum verifies the whole index against its trailer.
 func (x *packIndex) checksum() (err error) {
+	defer runtime.KeepAlive(x)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer guardFault(&err)
 	body := x.data[:len(x.data)-20]
@@ -135,6 +147,7 @@ func (x *packIndex) checksum() (err error) {
 }
 
 func (x *packIndex) packChecksum() [20]byte {
+	defer runtime.KeepAlive(x)
 	return [20]byte(x.data[len(x.data)-40:])
 }
 

@@ -36,8 +36,6 @@ type DB struct {
 	mu         sync.RWMutex
 	packs      []*pack
 	alternates []*DB
-	// retired packs are gone; their mapped indexes may still be looked at.
-	retired []*pack
 	// changes counts how often packs were seen to have come or gone.
 	changes atomic.Int64
 
@@ -53,10 +51,10 @@ func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	var errs []error
-	for _, p := range append(db.packs, db.retired...) {
+	for _, p := range db.packs {
 		errs = append(errs, p.close())
 	}
-	db.packs, db.retired = nil, nil
+	db.packs = nil
 	for _, alt := range db.alternates {
 		errs = append(errs, alt.Close())
 	}
@@ -92,15 +90,14 @@ func (db *DB) Refresh() error {
 		changed = true
 	}
 	// A pack that went may still be read by another goroutine, which keeps its file
-	// as long as it needs that. What it held is elsewhere, or not stored any more.
+	// and index as long as it needs them. What it held is elsewhere, or not stored any
+	// more.
 	for _, p := range had {
 		changed = true
 		p.gone.Store(true)
 		p.retire()
-		if p.opened() {
-			db.retired = append(db.retired, p)
-		}
 	}
+	db.bases.forget(had)
 	db.packs = now
 	if changed {
 		db.changes.Add(1)

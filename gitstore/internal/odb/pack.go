@@ -23,10 +23,9 @@ type pack struct {
 	// gone says that git has removed the pack.
 	gone atomic.Bool
 
-	once  sync.Once
-	ready atomic.Bool
-	err   error
-	idx   *packIndex
+	once sync.Once
+	err  error
+	idx  *packIndex
 
 	// mu guards file and length: the pack itself is opened when its first object
 	// is read.
@@ -53,13 +52,9 @@ func (p *pack) path(ext string) string { return filepath.Join(p.dir, p.name+ext)
 func (p *pack) open() error {
 	p.once.Do(func() {
 		p.idx, p.err = openIndex(p.path(".idx"))
-		p.ready.Store(p.err == nil)
 	})
 	return p.err
 }
-
-// opened says whether the pack is in use, without opening it.
-func (p *pack) opened() bool { return p.ready.Load() }
 
 func (p *pack) close() error {
 	p.once.Do(func() { p.err = os.ErrClosed })

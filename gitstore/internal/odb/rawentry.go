@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"slices"
 )
@@ -49,6 +50,7 @@ func (p *pack) entries(f packFile) (list []rawEntry, err error) {
 
 // all copies the index out of its mapping.
 func (x *packIndex) all() (list []rawEntry, err error) {
+	defer runtime.KeepAlive(x)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer guardFault(&err)
 	list = make([]rawEntry, x.count)

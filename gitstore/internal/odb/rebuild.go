@@ -189,8 +189,12 @@ func (db *DB) Salvage(name string) (*Salvage, error) {
 	out := &Salvage{db: db, pack: newPack(db, name), offs: make(map[ID]int64)}
 	indexed := out.pack.open() == nil && out.pack.idx.checksum() == nil
 	if indexed {
-		for i := range out.pack.idx.count {
-			out.offs[ID(out.pack.idx.ids[i*20:i*20+20])] = out.pack.idx.offset(i)
+		list, err := out.pack.idx.all()
+		if err != nil {
+			return out, err
+		}
+		for _, e := range list {
+			out.offs[e.id] = e.off
 		}
 	} else {
 		f, err := out.pack.acquire()
