@@ -308,6 +308,24 @@ func TestPolicyTakesEffectInRunningProcesses(t *testing.T) {
 
 // TestBrokenPolicyStopsDecisionsNotMending lets somebody write nonsense with plain
 // git.
+// TestSinksThatAreNamedNoMoreEnd: what they hold open goes with them.
+func TestSinksThatAreNamedNoMoreEnd(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(Options{})
+	ctx := context.Background()
+	w.line(m, "v1", "v2")
+	sink := "[sink \"log\"]\n\ttype = file\n\tpath = \"" + filepath.Join(w.dir, "..", "events.jsonl") + "\"\n"
+	for _, text := range []string{sink, ""} {
+		_, err := m.SetPolicy(ctx, SetPolicyRequest{Edit: func([]byte) ([]byte, error) { return []byte(text), nil }})
+		w.must(err)
+		_, err = m.Rollback(ctx, RollbackRequest{Version: "v1"})
+		w.must(err)
+		if open := m.events.bus != nil; open != (text != "") {
+			t.Errorf("with the policy %q events have a way to go: %v", text, open)
+		}
+	}
+}
+
 func TestBrokenPolicyStopsDecisionsNotMending(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(Options{})

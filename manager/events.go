@@ -65,6 +65,7 @@ func (m *Manager) publish(ctx context.Context, s *gitstore.Store, typ event.Type
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(sinks) == 0 && len(e.subscribers) == 0 {
+		e.retire()
 		return
 	}
 	if e.bus == nil || !reflect.DeepEqual(e.sinks, sinks) {
