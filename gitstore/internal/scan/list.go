@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
@@ -97,12 +98,21 @@ func (w *walker) enter(h *dirfd.Handle, d *Dir, state *dirState, names *nameList
 		return
 	}
 	if names.has(".gitignore") {
-		// git follows no symbolic link here either. A file that can't be read
-		// has no rules, and is itself about to be reported as unreadable.
-		if data, err := readSmall(h.FD, ".gitignore"); err == nil {
+		data, err := readSmall(h.FD, ".gitignore")
+		if err == nil {
 			state.rules = state.rules.WithFile(data)
+		} else if withholdsRules(err) {
+			w.fail(join(state.path, ".gitignore"), err)
 		}
 	}
+}
+
+// withholdsRules says that there are rules which aren't known, so that what they leave
+// out would be recorded. The file itself may be readable a moment later, or be in the
+// cache. git follows no symbolic link here either, and takes no directory for rules.
+func withholdsRules(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && errno != unix.ENOENT && errno != unix.ELOOP && errno != unix.EISDIR
 }
 
 // nested lets a repository's own rules hold from here on down. The project's own

@@ -109,6 +109,7 @@ func Walk(ctx context.Context, opts Options) (*Tree, error) {
 	t := w.tree
 	byPath := func(a, b Failure) int { return strings.Compare(a.Path, b.Path) }
 	slices.SortFunc(t.Failed, byPath)
+	t.Failed = slices.CompactFunc(t.Failed, func(a, b Failure) bool { return a.Path == b.Path })
 	slices.SortFunc(t.Special, byPath)
 	slices.SortFunc(t.Nested, func(a, b Nested) int { return strings.Compare(a.Path, b.Path) })
 	t.Files, t.Bytes, t.Read = w.opts.Progress.Files.Load(), w.opts.Progress.Bytes.Load(), w.opts.Progress.Read.Load()
