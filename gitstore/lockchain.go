@@ -2,6 +2,9 @@ package gitstore
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +19,19 @@ func (s *Store) LockChain(ctx context.Context, what string) (unlock func(), err 
 }
 
 // TryLockChain is LockChain for readers, who don't keep each other out. It
-// doesn't wait.
+// doesn't wait. Where there is no lock yet and none can be made, as on a full or
+// read-only disk, nobody else holds it either.
 func (s *Store) TryLockChain(ctx context.Context) (unlock func(), err error) {
-	return s.lockWithin(ctx, 0, chainLock, unix.LOCK_SH, "")
+	unlock, err = s.lockWithin(ctx, 0, chainLock, unix.LOCK_SH, "")
+	for _, powerless := range []error{unix.ENOSPC, unix.EDQUOT, unix.EROFS, fs.ErrPermission} {
+		if errors.Is(err, powerless) && !s.hasLock(chainLock) {
+			return func() {}, nil
+		}
+	}
+	return unlock, err
+}
+
+func (s *Store) hasLock(name string) bool {
+	_, err := os.Lstat(s.cachePath(name))
+	return !isNotExist(err)
 }

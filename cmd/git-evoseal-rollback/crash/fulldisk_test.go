@@ -3,6 +3,7 @@
 package crash
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,10 +17,11 @@ import (
 )
 
 // TestFullDisk lets real file systems fill up at any moment of a command: with no room
-// left at its start, then with a little, and so on until it is done.
+// left at its start, then with a little, and so on until it is done. The same is done
+// with the number of files that a file system can hold.
 //
-// EVOSEAL_FULLDISK is by how many bytes the room grows; without it a few sizes are tried
-// on a few commands.
+// EVOSEAL_FULLDISK is by how many bytes the room grows, and then files are given one
+// at a time; without it a few sizes are tried on a few commands.
 func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
@@ -33,6 +35,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	f := newFixtures(t)
 	disks := map[string]string{"tmpfs": smallTmpfs(t), "ext4": smallExt4(t)}
+	failed := make(map[string]int)
 	for _, c := range commands() {
 		if step == 0 && !c.often || c.perseveres {
 			// One that perseveres is tested by what it tries.
@@ -42,21 +45,53 @@ func TestFullDisk(t *testing.T) {
 			f.t = t
 			p := f.prepare(c)
 			for kind, dir := range disks {
-				if dir != "" {
-					t.Run(kind, func(t *testing.T) { p.filled(t, dir, step) })
+				for _, short := range shortages(step) {
+					if dir != "" {
+						what := kind + " " + short.of
+						t.Run(what, func(t *testing.T) { failed[what] += p.filled(t, dir, short) })
+					}
 				}
 			}
 		})
 	}
+	t.Logf("commands failed, and were judged, with so many amounts of room: %v", failed)
 }
 
-const smallDisk = 24 << 20
+// shortage is what a disk runs out of.
+type shortage struct {
+	of string
+	// left says how much of it a disk has.
+	left func(*unix.Statfs_t) int64
+	// take takes as much of it, or a little more.
+	take func(filler string, n int64) error
+	// next is the amount to try after another, and most the greatest.
+	next func(int64) int64
+	most int64
+}
+
+func shortages(step int) []shortage {
+	grow := func(by, first, times int64) func(int64) int64 {
+		if step > 0 {
+			return func(n int64) int64 { return n + by }
+		}
+		return func(n int64) int64 { return max(first, times*n) }
+	}
+	return []shortage{
+		{"bytes", func(st *unix.Statfs_t) int64 { return int64(st.Bavail) * st.Bsize }, takeBytes, grow(int64(step), 16<<10, 4), smallDisk / 2},
+		{"files", func(st *unix.Statfs_t) int64 { return int64(st.Ffree) }, takeFiles, grow(1, 8, 6), smallFiles / 2},
+	}
+}
+
+const (
+	smallDisk  = 24 << 20
+	smallFiles = 1024
+)
 
 // smallTmpfs mounts a file system in memory, and returns nothing where that can't be
 // done.
 func smallTmpfs(t *testing.T) string {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallDisk)); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,nr_inodes=%d", smallDisk, smallFiles)); err != nil {
 		t.Logf("no small tmpfs: %v", err)
 		return ""
 	}
@@ -71,7 +106,7 @@ func smallExt4(t *testing.T) string {
 	must(t, os.Truncate(image, smallDisk))
 	for _, args := range [][]string{
 		// Nothing reserved, or root would have room when nobody else has.
-		{"mkfs.ext4", "-q", "-F", "-m", "0", image},
+		{"mkfs.ext4", "-q", "-F", "-m", "0", "-N", strconv.Itoa(smallFiles), image},
 		{"mount", "-o", "loop", image, dir},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -83,63 +118,82 @@ func smallExt4(t *testing.T) string {
 	return dir
 }
 
-// fill leaves so much room on the disk, or a little less.
-func fill(disk string, room int64) (filler string, err error) {
+// fill leaves so much on the disk, or a little less.
+func (s shortage) fill(disk string, room int64) (filler string, err error) {
 	filler = filepath.Join(disk, "filler")
-	f, err := os.Create(filler)
+	if err := os.Mkdir(filler, 0o755); err != nil {
+		return filler, err
+	}
+	d, err := os.Open(disk)
 	if err != nil {
 		return filler, err
 	}
-	defer f.Close()
+	defer d.Close()
 	// What ext4 needs to keep track of the filler isn't known before it is there.
 	for {
-		unix.Sync()
-		var st unix.Statfs_t
-		if err := unix.Statfs(disk, &st); err != nil {
+		if err := unix.Syncfs(int(d.Fd())); err != nil {
 			return filler, err
 		}
-		more := int64(st.Bavail)*st.Bsize - room
+		var st unix.Statfs_t
+		if err := unix.Fstatfs(int(d.Fd()), &st); err != nil {
+			return filler, err
+		}
+		more := s.left(&st) - room
 		if more <= 0 {
 			return filler, nil
 		}
-		at, err := f.Seek(0, 2)
-		if err != nil {
-			return filler, err
-		}
-		if n, err := f.WriteAt(make([]byte, more), at); n == 0 && err != nil {
+		if err := s.take(filler, more); errors.Is(err, unix.ENOSPC) {
 			return filler, nil
+		} else if err != nil {
+			return filler, err
 		}
 	}
 }
 
-// filled runs the command on a disk with more and more room, until it is done.
-func (p *prepared) filled(t *testing.T, disk string, step int) {
-	failed := 0
-	for room, next := int64(0), int64(0); ; room = next {
-		switch {
-		case step > 0:
-			next = room + int64(step)
-		default:
-			next = max(16<<10, 4*room)
+func takeBytes(filler string, n int64) error {
+	f, err := os.OpenFile(filepath.Join(filler, "bytes"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if m, err := f.Write(make([]byte, n)); m == 0 {
+		return err
+	}
+	return nil
+}
+
+func takeFiles(filler string, n int64) error {
+	for range n {
+		f, err := os.CreateTemp(filler, "")
+		if err != nil {
+			return err
 		}
-		if room > smallDisk/2 {
-			t.Errorf("%s is not done with %d bytes of room", p.name, room)
-			return
+		f.Close()
+	}
+	return nil
+}
+
+// filled runs the command on a disk with more and more room, until it is done, and
+// returns how often it failed.
+func (p *prepared) filled(t *testing.T, disk string, short shortage) (failed int) {
+	for room := int64(0); ; room = short.next(room) {
+		if room > short.most {
+			t.Errorf("%s is not done with room for %d %s", p.name, room, short.of)
+			return failed
 		}
-		done, err := p.filledTo(t, disk, room)
+		done, err := p.filledTo(t, disk, short, room)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if done || t.Failed() {
-			break
+			return failed
 		}
 		failed++
 	}
-	t.Logf("failed with %d amounts of room", failed)
 }
 
 // filledTo runs the command with so much room, and says whether it was done.
-func (p *prepared) filledTo(t *testing.T, disk string, room int64) (done bool, err error) {
+func (p *prepared) filledTo(t *testing.T, disk string, short shortage, room int64) (done bool, err error) {
 	w, err := p.fresh(filepath.Join(disk, "world"))
 	if err != nil {
 		return false, err
@@ -148,17 +202,18 @@ func (p *prepared) filledTo(t *testing.T, disk string, room int64) (done bool, e
 	if err != nil {
 		return false, err
 	}
-	filler, err := fill(disk, room)
+	filler, err := short.fill(disk, room)
 	if err != nil {
 		return false, err
 	}
 	s := w.run(p.args...)
 	j := &judgement{p: p, w: w}
 	j.ended(trace.Result{Code: s.code}, s)
+	j.reads()
 	if s.code != 0 && !strings.Contains(s.err, "space") && !strings.Contains(s.err, "room") {
 		j.addf("it doesn't say what is wrong")
 	}
-	if err := os.Remove(filler); err != nil {
+	if err := os.RemoveAll(filler); err != nil {
 		return false, err
 	}
 	more := p.judge(w, live, false)
@@ -173,6 +228,16 @@ func (p *prepared) filledTo(t *testing.T, disk string, room int64) (done bool, e
 	if len(j.wrong) > 0 {
 		j.addf("it had said: %v", s)
 	}
-	j.report(t, fmt.Sprintf("%d bytes of room", room))
+	j.report(t, fmt.Sprintf("room for %d %s", room, short.of))
 	return s.code == 0, nil
+}
+
+// reads looks, while there still is no room, whether what is there can be looked at.
+func (j *judgement) reads() {
+	if _, err := os.Stat(filepath.Join(j.w.store(), "HEAD")); err != nil {
+		return
+	}
+	for _, args := range [][]string{{"list"}, {"status"}, {"history"}, {"verify", "--all"}, {"policy", "get"}, {"diff", "v1"}} {
+		j.must(args, 0, 10)
+	}
 }

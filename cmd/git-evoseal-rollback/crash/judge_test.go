@@ -83,6 +83,7 @@ func (j *judgement) look(live tree, thorough bool) {
 		}
 		j.must([]string{"verify", "--all"}, codes...)
 		j.must([]string{"history", "verify"}, 0)
+		j.must([]string{"status"}, 0)
 	}
 	j.goesOn()
 	j.comesBack(thorough)
