@@ -195,8 +195,11 @@ func mendHead(dir string, log hclog.Logger) error {
 	}
 	defer root.Close()
 	data, err := root.ReadFile("HEAD")
-	if errors.Is(err, fs.ErrPermission) {
-		return err
+	for _, ours := range []error{fs.ErrPermission, unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+		// This says nothing of HEAD.
+		if errors.Is(err, ours) {
+			return err
+		}
 	}
 	head := strings.TrimSpace(string(data))
 	if _, notID := ParseID(head); notID == nil || strings.HasPrefix(head, "ref: refs/") {
