@@ -107,11 +107,17 @@ CRASH ?= all
 crash:
 	EVOSEAL_CRASH=$(CRASH) $(GO) test -count=1 -timeout 24h -v -run TestEachCommand ./cmd/git-evoseal-rollback/crash
 
-## full-disk: each command with FULLDISK bytes more room at a time, on a small tmpfs and a small ext4 (as root, who may mount them)
+## full-disk: each command with FULLDISK bytes, or one file, more room at a time, on a small tmpfs and a small ext4 (as root, who may mount them)
 FULLDISK ?= 16384
 .PHONY: full-disk
 full-disk:
 	EVOSEAL_FULLDISK=$(FULLDISK) $(GO) test -count=1 -timeout 24h -v -run TestFullDisk ./cmd/git-evoseal-rollback/crash
+
+## soak-leaks: LEAKS things asked of one process, of which many fail, and what it holds afterwards
+LEAKS ?= 10000
+.PHONY: soak-leaks
+soak-leaks:
+	EVOSEAL_LEAKS=$(LEAKS) $(GO) test -count=1 -timeout 0 -v -run '^TestNothingPilesUp$$' ./manager
 
 ## soak-kill: random commands on 10,000 files, killed at random for SOAK, and what git says of the rest
 SOAK ?= 10m
