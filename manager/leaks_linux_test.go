@@ -26,7 +26,7 @@ func TestNothingPilesUp(t *testing.T) {
 	if testing.Short() {
 		t.Skip("does hundreds of things")
 	}
-	operations := 200
+	operations := 150
 	if said := os.Getenv("EVOSEAL_LEAKS"); said != "" {
 		var err error
 		if operations, err = strconv.Atoi(said); err != nil || operations < 1 {
