@@ -221,13 +221,16 @@ func mendHead(dir string, log hclog.Logger) error {
 }
 
 // partsOf counts the two directories that every store has.
-func partsOf(dir string) int {
+func partsOf(dir string) (int, error) {
 	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return 0
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+		return 0, nil
+	case err != nil:
+		return 0, err
 	}
 	defer root.Close()
-	return partsIn(root)
+	return partsIn(root), nil
 }
 
 func partsIn(store *os.Root) int {

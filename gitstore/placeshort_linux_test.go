@@ -14,7 +14,8 @@ import (
 func TestHeadThatCannotBeReadNow(t *testing.T) {
 	w := newWorld(t)
 	w.write("f", "x")
-	w.record(w.store(), RecordRequest{Version: "v1"})
+	there := w.store()
+	w.record(there, RecordRequest{Version: "v1"})
 	p, err := FindProject(w.dir)
 	w.must(err)
 	var old unix.Rlimit
@@ -26,7 +27,11 @@ func TestHeadThatCannotBeReadNow(t *testing.T) {
 	for left := range uint64(8) {
 		w.must(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: next + left, Max: old.Max}))
 		s, err := Open(context.Background(), p, Options{})
+		gone := there.CheckThere()
 		w.must(unix.Setrlimit(unix.RLIMIT_NOFILE, &old))
+		if errors.Is(gone, ErrStoreGone) {
+			t.Errorf("looked for with %d descriptors left: %v", left, gone)
+		}
 		if err == nil {
 			w.must(s.Close())
 		} else if !errors.Is(err, unix.EMFILE) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNoStore) {

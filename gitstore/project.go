@@ -95,7 +95,11 @@ func leaveEngineDir(dir string) string {
 // cache or its HEAD.
 func hasStore(engine string) bool {
 	dir := filepath.Join(engine, ".git")
-	return isStore(dir) || partsOf(dir) == 2
+	if isStore(dir) {
+		return true
+	}
+	has, err := partsOf(dir)
+	return err == nil && has == 2
 }
 
 func isStore(dir string) bool {

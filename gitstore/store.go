@@ -84,8 +84,9 @@ var ErrStoreGone = errors.New("the store is gone, and all checkpoints with it")
 
 // CheckThere says whether the store still lies where it was opened.
 func (s *Store) CheckThere() error {
-	if partsOf(s.dir) == 2 {
-		return nil
+	// Being short of descriptors is no loss.
+	if has, err := partsOf(s.dir); err != nil || has == 2 {
+		return err
 	}
 	return fmt.Errorf("%s: %w", s.dir, ErrStoreGone)
 }
