@@ -114,9 +114,23 @@ func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error 
 			}
 		}
 	}
-	all, whole, err := l.s.loadAll(ctx, packed, known)
+	visible, hidden := l.split(packed)
+	all, whole, err := l.s.loadAll(ctx, visible, known)
 	if err != nil {
 		return err
+	}
+	for _, r := range hidden {
+		// Nobody is told of damage that hits nobody, but the index is of all lines.
+		c, ok := known[r.ID]
+		if version := strings.TrimPrefix(r.Name, tagPrefix); !ok || c.Version != version {
+			c, err = l.s.load(version, r.ID)
+		}
+		switch {
+		case err == nil:
+			all = append(all, c)
+		case !errors.Is(err, errNotCheckpoint):
+			whole = false
+		}
 	}
 	sortNewestFirst(all, l.s.pastPruned(ctx, all))
 	// A damaged one is to be told of at the next listing, too.
@@ -131,6 +145,18 @@ func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error 
 		}
 	}
 	return nil
+}
+
+// split parts packed tags from those that loose ones outrank.
+func (l *listing) split(packed []refs.Ref) (visible, hidden []refs.Ref) {
+	for _, r := range packed {
+		if l.outranked[strings.TrimPrefix(r.Name, tagPrefix)] {
+			hidden = append(hidden, r)
+		} else {
+			visible = append(visible, r)
+		}
+	}
+	return visible, hidden
 }
 
 // settle sorts the head. It takes the rest in where one of the head may belong

@@ -82,7 +82,7 @@ func (s *Store) Rebuild(ctx context.Context, req RebuildRequest) (*RebuildReport
 	if req.Objects {
 		steps = append(steps, r.objects, r.putPacksAside)
 	}
-	steps = append(steps, r.setBack, r.slots, r.derived, r.caches)
+	steps = append(steps, r.setBack, r.hiddenLines, r.slots, r.derived, r.caches)
 	if req.Objects && !req.DryRun {
 		steps = append(steps, r.remaining)
 	}

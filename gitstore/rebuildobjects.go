@@ -205,17 +205,24 @@ func (r *rebuild) fromTags(h *hunt) {
 	}
 	notes, _ := r.s.changedNotes(r.ctx, ID{}, c.Tree)
 	for commit := range notes {
-		cp, err := r.s.load("", commit)
-		if err != nil {
-			continue
+		if tag, err := r.s.tagAnew(commit); err == nil {
+			lane.Add(odb.Tag, tag)
 		}
-		_, data, err := r.s.readCommit(cp.Commit)
-		if err != nil {
-			continue
-		}
-		_, trailers := splitTrailers(data.Message)
-		lane.Add(odb.Tag, encodeTag(cp.Commit, trailers[trailerVersion], cp.Author, cp.Time, cp.Message+"\n"))
 	}
+}
+
+// tagAnew is the tag that was made for a checkpoint's commit.
+func (s *Store) tagAnew(commit ID) ([]byte, error) {
+	cp, err := s.load("", commit)
+	if err != nil {
+		return nil, err
+	}
+	_, data, err := s.readCommit(cp.Commit)
+	if err != nil {
+		return nil, err
+	}
+	_, trailers := splitTrailers(data.Message)
+	return encodeTag(cp.Commit, trailers[trailerVersion], cp.Author, cp.Time, cp.Message+"\n"), nil
 }
 
 // fromDirectory hashes all that lies in a directory, files and trees alike.

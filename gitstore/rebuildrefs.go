@@ -110,6 +110,10 @@ func (r *rebuild) lostRef(l refs.LostRef) {
 		to = l.Was[0]
 	case strings.HasPrefix(l.Name, replacedRef):
 		to = r.replacedTag(l.Name)
+		if readErr == nil && s.isTagOf(to, current) {
+			// The ref is right, and its tag can be made anew.
+			return
+		}
 	}
 	misnamed := readErr == nil && s.misnamed(l.Name, current)
 	switch {
@@ -195,6 +199,16 @@ func (r *rebuild) replacedTag(name string) ID {
 	return id
 }
 
+// isTagOf says that a tag, which may be damaged, is the one of a checkpoint's commit.
+func (s *Store) isTagOf(commit, tag ID) bool {
+	data, err := s.tagAnew(commit)
+	if err != nil {
+		return false
+	}
+	id, err := odb.Hash(odb.Tag, data)
+	return err == nil && id == tag
+}
+
 func (r *rebuild) dropRef(name string, current [20]byte) error {
 	if err := r.keepAside(r.s.dir+"/"+strings.ReplaceAll(name, "/", "-"), fmt.Appendf(nil, "%x %s\n", current, name)); err != nil {
 		return err
@@ -228,6 +242,27 @@ func (r *rebuild) setBack() error {
 			m.How += "; what was written since is lost"
 		}
 		r.add(m)
+	}
+	return err
+}
+
+// hiddenLines takes lines out of packed-refs that name nothing which can be read, and
+// that loose refs, such as a repair makes, outrank.
+func (r *rebuild) hiddenLines() error {
+	if r.req.DryRun {
+		return nil
+	}
+	err := r.s.refs.DropHidden(r.ctx, func(name string, id [20]byte) bool {
+		version, isTag := strings.CutPrefix(name, tagPrefix)
+		if !isTag {
+			version = ""
+		}
+		_, err := r.s.load(version, id)
+		return errors.Is(err, ErrCorrupt)
+	})
+	if errors.Is(err, refs.ErrBroken) || errors.Is(err, refs.ErrLocked) {
+		// Told already, and no harm.
+		return nil
 	}
 	return err
 }

@@ -1,13 +1,18 @@
 package gitstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // repairWorld is a store with three records and three policies.
@@ -204,4 +209,78 @@ func TestRefThatNeverWas(t *testing.T) {
 	if len(done) != 0 {
 		t.Errorf("%+v", done)
 	}
+}
+
+// A line of packed-refs that a repair has outranked is told of by nobody any more,
+// and goes.
+func TestRepairOutranksADamagedLine(t *testing.T) {
+	w := newWorld(t)
+	s := w.store()
+	for _, v := range []string{"v1", "v2"} {
+		w.write("f", v)
+		w.record(s, RecordRequest{Version: v})
+	}
+	w.git("--git-dir=.evoseal/.git", "pack-refs", "--all")
+	tag := w.git("--git-dir=.evoseal/.git", "rev-parse", "refs/tags/v1")
+	path := filepath.Join(s.Dir(), "packed-refs")
+	data, err := os.ReadFile(path)
+	w.must(err)
+	wrong := strings.Repeat("9", 40)
+	w.must(os.WriteFile(path, bytes.Replace(data, []byte(tag+" refs/tags/v1\n"), []byte(wrong+" refs/tags/v1\n"), 1), 0o644))
+
+	// Outranked without a repair, it hits nobody either.
+	said := new(bytes.Buffer)
+	s = w.storeWith(Options{Logger: hclog.New(&hclog.LoggerOptions{Output: said, Level: hclog.Warn})})
+	w.must(os.WriteFile(filepath.Join(s.Dir(), "refs/tags/v1"), []byte(tag+"\n"), 0o644))
+	for range 2 {
+		if all, err := s.Checkpoints(context.Background()); err != nil || len(all) != 2 || said.Len() > 0 {
+			t.Errorf("%d checkpoints, %v: %s", len(all), err, said)
+		}
+	}
+	w.must(os.Remove(filepath.Join(s.Dir(), "refs/tags/v1")))
+	w.must(os.Chtimes(path, time.Time{}, time.Now()))
+	if all, err := s.Checkpoints(context.Background()); err != nil || len(all) != 1 || said.Len() == 0 {
+		t.Errorf("of a damaged line that counts nobody tells: %d checkpoints, %v", len(all), err)
+	}
+
+	if m := w.rebuild(s, RebuildRequest{Objects: true}); len(m) != 1 || m[0].What != "refs/tags/v1" || m[0].State != Mended {
+		t.Errorf("%+v", m)
+	}
+	said.Reset()
+	if all, err := s.Checkpoints(context.Background()); err != nil || len(all) != 2 || said.Len() > 0 {
+		t.Errorf("repaired: %d checkpoints, %v: %s", len(all), err, said)
+	}
+	if data, err := os.ReadFile(path); err != nil || bytes.Contains(data, []byte(wrong)) || !bytes.Contains(data, []byte("refs/tags/v2")) {
+		t.Errorf("%v: packed-refs has\n%s", err, data)
+	}
+	w.fsck()
+}
+
+// What --force replaced keeps its tag: a commit in its place would leave logs that
+// name what isn't there.
+func TestRepairMakesAReplacedTagAnew(t *testing.T) {
+	w := newWorld(t)
+	s := w.store()
+	w.write("f", "old")
+	old := w.record(s, RecordRequest{Version: "v"})
+	w.write("f", "new")
+	w.record(s, RecordRequest{Version: "v", Force: true})
+	ref := replacedRef + old.Commit.String()
+	tag := w.git("--git-dir=.evoseal/.git", "rev-parse", ref)
+	for _, pack := range w.packFiles(s) {
+		w.must(os.Rename(pack, filepath.Join(w.dir, "pack")))
+		w.must(os.Remove(strings.TrimSuffix(pack, ".pack") + ".idx"))
+		if out, err := exec.Command("sh", "-c", "git --git-dir='"+s.Dir()+"' unpack-objects -q <'"+w.dir+"/pack'").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	w.must(os.Remove(filepath.Join(s.Dir(), "objects", tag[:2], tag[2:])))
+	s = w.store()
+	if m := w.rebuild(s, RebuildRequest{Objects: true}); len(m) != 1 || m[0].What != tag || m[0].State != Mended {
+		t.Errorf("%+v", m)
+	}
+	if now := w.git("--git-dir=.evoseal/.git", "rev-parse", ref); now != tag {
+		t.Errorf("%s is %s, not %s", ref, now, tag)
+	}
+	w.fsck()
 }

@@ -52,6 +52,29 @@ func (db *DB) MendPacked(ctx context.Context, peel func(ID) (ID, bool), keep fun
 	return lock.publish(db.packedPath())
 }
 
+// DropHidden writes packed-refs anew without the lines that a loose ref outranks and
+// that useless says nobody can read.
+func (db *DB) DropHidden(ctx context.Context, useless func(name string, id ID) bool) error {
+	lock, err := db.lock(ctx, db.packedPath())
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	packed, err := db.readPacked()
+	if err != nil {
+		return err
+	}
+	before := len(packed.refs)
+	packed.refs = slices.DeleteFunc(packed.refs, func(r Ref) bool {
+		id, next, err := db.readLoose(r.Name)
+		return err == nil && next == "" && id != r.ID && useless(r.Name, r.ID)
+	})
+	if len(packed.refs) == before {
+		return nil
+	}
+	return db.replacePacked(packed.encode())
+}
+
 // soundLines is parsePacked that steps over what it can't take.
 func soundLines(data []byte, peel func(ID) (ID, bool)) (*packedRefs, []error) {
 	p := &packedRefs{}
