@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 
 	"github.com/dustin/go-humanize"
@@ -39,13 +40,51 @@ type entryLimit struct {
 
 func newEntryLimit(c Checkpoint) *entryLimit {
 	l := &entryLimit{commit: c.Commit}
-	l.left.Store(min(max(c.Files, 0), 1<<40)*entriesPerFile + entrySlack)
+	l.left.Store(mostEntries(c))
 	return l
+}
+
+func mostEntries(c Checkpoint) int64 {
+	return min(max(c.Files, 0), 1<<40)*entriesPerFile + entrySlack
 }
 
 func (l *entryLimit) take(entries int) error {
 	if l.left.Add(-int64(entries)) < 0 {
-		return &FormError{Object: l.commit, Err: errors.New("it holds more files and directories than it says")}
+		return tooMany(l.commit)
+	}
+	return nil
+}
+
+func tooMany(commit ID) error {
+	return &FormError{Object: commit, Err: errors.New("it holds more files and directories than it says")}
+}
+
+func tooBig(commit ID, said int64) error {
+	return &FormError{Object: commit, Err: fmt.Errorf("it says that it holds %s, and holds more", humanize.IBytes(uint64(max(said, 0))))}
+}
+
+// extent is how much of a tree there is to write. Both numbers stop at the greatest:
+// trees that hold one another may tell of any number.
+type extent struct{ entries, bytes int64 }
+
+func (x *extent) add(y extent) {
+	x.entries, x.bytes = addUpTo(x.entries, y.entries), addUpTo(x.bytes, y.bytes)
+}
+
+func addUpTo(a, b int64) int64 {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return math.MaxInt64
+}
+
+// within says what would stop a rollback to a checkpoint of that extent.
+func (x extent) within(c Checkpoint) error {
+	switch {
+	case x.entries > mostEntries(c):
+		return tooMany(c.Commit)
+	case c.Files > 0 && x.bytes-sizeSlack > c.Bytes:
+		return tooBig(c.Commit, c.Bytes)
 	}
 	return nil
 }
@@ -59,7 +98,7 @@ func (s *Store) newSizeLimit(c Checkpoint) (*sizeLimit, error) {
 func (l *sizeLimit) writer(w io.Writer) io.Writer {
 	return writerFunc(func(b []byte) (int, error) {
 		if l.written.Add(int64(len(b)))-sizeSlack > l.most {
-			return 0, &FormError{Object: l.checkpoint.Commit, Err: fmt.Errorf("it says that it holds %s, and holds more", humanize.IBytes(uint64(max(l.most, 0))))}
+			return 0, tooBig(l.checkpoint.Commit, l.most)
 		}
 		return w.Write(b)
 	})

@@ -1,12 +1,12 @@
 package gitstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -87,7 +87,7 @@ func (s *Store) VerifyStore(ctx context.Context, req VerifyRequest) (*VerifyRepo
 // isn't nil.
 func (s *Store) verifyStore(ctx context.Context, req VerifyRequest, reached func(ID)) (*VerifyReport, error) {
 	v := &verifier{
-		s: s, req: req, reading: s.newReading(req), partial: make(map[ID]bool), seen: make(map[ID]*objectState), below: make(map[ID][]ID), metas: make(map[[2]ID]bool),
+		s: s, req: req, reading: s.newReading(req), partial: make(map[ID]bool), seen: make(map[ID]*objectState), below: make(map[ID]subtree), metas: make(map[[2]ID]bool),
 		report: &VerifyReport{Checkpoints: len(req.Checkpoints)},
 	}
 	var expected Progress
@@ -134,8 +134,8 @@ type verifier struct {
 	req     VerifyRequest
 	reading *reading
 	seen    map[ID]*objectState
-	// below has, of each tree that was walked, what is damaged in it and under it.
-	below map[ID][]ID
+	// below has what was found of each tree that was walked.
+	below map[ID]subtree
 	// partial are trees of which something was left out.
 	partial map[ID]bool
 	// metas are the pairs of note and tree that were checked.
@@ -147,10 +147,18 @@ type verifier struct {
 	objects, bytes atomic.Int64
 }
 
+// subtree is what is known of a tree with all under it: its extent, and each damaged
+// object once.
+type subtree struct {
+	bad []ID
+	extent
+}
+
 // objectState is what is known of an object: sound, or which damage it is.
 type objectState struct {
 	typ    odb.Type
 	damage int
+	size   int64
 	err    error
 	// unread says that nothing but its being there is known.
 	unread bool
@@ -161,12 +169,16 @@ func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
 	if v.one(c.Tree, ""); v.seen[c.Tree].err == nil && v.seen[c.Tree].typ != odb.Tree {
 		v.spoil(c.Commit, "commit", &odb.TypeError{ID: c.Tree, Got: v.seen[c.Tree].typ, Want: odb.Tree})
 	}
-	hit, err := v.tree(ctx, c.Tree, "")
+	below, err := v.tree(ctx, c.Tree, "")
 	if err != nil {
 		return err
 	}
+	hit := slices.Clone(below.bad)
 	if !c.MetaID.IsZero() {
 		v.meta(c, len(hit) == 0)
+	}
+	if err := below.within(c); err != nil {
+		v.spoil(c.Commit, "commit", err)
 	}
 	for _, root := range []struct {
 		id   ID
@@ -179,10 +191,7 @@ func (v *verifier) checkpoint(ctx context.Context, c Checkpoint) error {
 			hit = append(hit, root.id)
 		}
 	}
-	hit = slices.Clone(hit)
-	slices.SortFunc(hit, func(a, b ID) int { return strings.Compare(string(a[:]), string(b[:])) })
-	hit = slices.Compact(hit)
-	for _, id := range hit {
+	for _, id := range eachOnce(hit) {
 		d := &v.report.Damage[v.seen[id].damage]
 		d.Versions = append(d.Versions, c.Version)
 	}
@@ -210,58 +219,79 @@ func (v *verifier) meta(c Checkpoint, whole bool) {
 	}
 }
 
-// tree verifies a tree and all below it, and returns what is damaged there.
-func (v *verifier) tree(ctx context.Context, id ID, path string) ([]ID, error) {
-	if bad, done := v.below[id]; done {
-		return bad, nil
-	}
-	if err := errors.Join(ctx.Err(), v.late()); err != nil {
-		return nil, err
-	}
-	v.one(id, path)
-	var bad []ID
-	if st := v.seen[id]; st.err != nil {
-		bad = []ID{id}
-	} else if st.typ == odb.Tree {
-		var err error
-		if bad, err = v.entries(ctx, id, path); err != nil {
-			return nil, err
-		}
-	}
-	v.below[id] = bad
-	return bad, nil
+// eachOnce sorts names of objects, and drops those that are there already.
+func eachOnce(ids []ID) []ID {
+	slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
-func (v *verifier) entries(ctx context.Context, id ID, path string) (bad []ID, err error) {
+// tree verifies a tree and all below it, each of them once, however often they hold
+// one another.
+func (v *verifier) tree(ctx context.Context, id ID, path string) (subtree, error) {
+	if known, done := v.below[id]; done {
+		return known, nil
+	}
+	if err := errors.Join(ctx.Err(), v.late()); err != nil {
+		return subtree{}, err
+	}
+	v.one(id, path)
+	var found subtree
+	if st := v.seen[id]; st.err != nil {
+		found.bad = []ID{id}
+	} else if st.typ == odb.Tree {
+		var err error
+		if found, err = v.entries(ctx, id, path); err != nil {
+			return subtree{}, err
+		}
+	}
+	v.below[id] = found
+	return found, nil
+}
+
+func (v *verifier) entries(ctx context.Context, id ID, path string) (subtree, error) {
 	list, err := v.s.readForm(id, path)
 	if err != nil {
 		v.spoil(id, path, err)
-		return []ID{id}, nil
+		return subtree{bad: []ID{id}}, nil
 	}
 	if err := v.blobs(ctx, list, path); err != nil {
-		return nil, err
+		return subtree{}, err
 	}
+	found := subtree{extent: extent{entries: int64(len(list))}}
 	for _, e := range list {
 		at := joinPath(path, e.Name)
 		v.one(e.ID, at)
 		switch err := v.misused(e); {
 		case err != nil:
 			v.spoil(id, path, &FormError{Object: id, Path: path, Err: fmt.Errorf("entry %q: %w", shown(e.Name), err)})
-			bad = append(bad, id)
+			found.bad = append(found.bad, id)
 		case e.Mode == scan.ModeDir:
 			below, err := v.tree(ctx, e.ID, at)
 			if err != nil {
-				return nil, err
+				return subtree{}, err
 			}
-			bad = append(bad, below...)
+			found.add(below.extent)
+			found.spoiled(below.bad)
 			v.partial[id] = v.partial[id] || v.partial[e.ID]
 		case v.seen[e.ID].err != nil:
-			bad = append(bad, e.ID)
-		case v.seen[e.ID].unread:
-			v.partial[id] = true
+			found.bad = append(found.bad, e.ID)
+		default:
+			found.add(extent{bytes: v.seen[e.ID].size})
+			v.partial[id] = v.partial[id] || v.seen[e.ID].unread
 		}
 	}
-	return bad, nil
+	found.bad = eachOnce(found.bad)
+	return found, nil
+}
+
+// spoiled takes over what is damaged below: without a copy where nothing else is,
+// so that many directories in one another don't each have one.
+func (t *subtree) spoiled(below []ID) {
+	if len(t.bad) == 0 {
+		t.bad = slices.Clip(below)
+	} else {
+		t.bad = eachOnce(append(t.bad, below...))
+	}
 }
 
 // misused says that an object which is sound can't be what the entry makes of it.
@@ -323,7 +353,7 @@ func (v *verifier) one(id ID, path string) {
 
 func (v *verifier) read(id ID, st *objectState) {
 	typ, size, err := v.s.db.Stream(id, io.Discard)
-	st.typ, st.err = typ, err
+	st.typ, st.size, st.err = typ, size, err
 	v.objects.Add(1)
 	v.bytes.Add(size)
 }

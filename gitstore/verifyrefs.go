@@ -271,8 +271,15 @@ func (v *verifier) chain(ctx context.Context, ref string, tip ID, done map[ID]bo
 		if v.one(c.Tree, ref); v.seen[c.Tree].err == nil && v.seen[c.Tree].typ != odb.Tree {
 			v.spoil(commit, ref, &odb.TypeError{ID: c.Tree, Got: v.seen[c.Tree].typ, Want: odb.Tree})
 		}
-		if _, err := v.tree(ctx, c.Tree, ""); err != nil {
+		below, err := v.tree(ctx, c.Tree, "")
+		if err != nil {
 			return err
+		}
+		if !isNotebook(ref) && ref != policyRef {
+			// What --force replaced, and what was pruned, can be rolled back to.
+			if cp, err := v.s.load("", commit); err == nil && below.within(cp) != nil {
+				v.spoil(commit, ref, below.within(cp))
+			}
 		}
 		if !v.shallow[commit] {
 			todo = append(todo, c.Parents...)

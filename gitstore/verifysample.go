@@ -113,7 +113,10 @@ func (v *verifier) readBlob(id ID, st *objectState) error {
 	if !v.req.Sample.takes(id, r.limit) && r.limit != math.MaxUint64 {
 		st.unread = true
 		r.unread.Add(1)
-		st.err = v.s.db.Lookup(id)
+		if st.err = v.s.db.Lookup(id); st.err == nil {
+			// What is wrong with its header is for those to tell who read it.
+			_, st.size, _ = v.s.db.Size(id)
+		}
 		return nil
 	}
 	r.mu.Lock()
@@ -121,6 +124,7 @@ func (v *verifier) readBlob(id ID, st *objectState) error {
 	r.mu.Unlock()
 	if known && v.s.db.HasPacked(id) {
 		r.used.Add(1)
+		_, st.size, _ = v.s.db.Size(id)
 		return nil
 	}
 	if err := v.late(); err != nil {
@@ -166,25 +170,24 @@ func (v *verifier) nameHits() {
 	for _, d := range v.report.Damage {
 		in[d.Object] = !d.Object.IsZero()
 	}
-	known := make(map[ID][]ID)
+	known := make(map[ID]subtree)
 	var below func(tree ID) []ID
 	below = func(tree ID) []ID {
 		if hit, ok := known[tree]; ok {
-			return hit
+			return hit.bad
 		}
-		var hit []ID
-		known[tree] = nil
+		var hit subtree
 		list, _ := v.s.readForm(tree, "")
 		for _, e := range list {
 			if in[e.ID] {
-				hit = append(hit, e.ID)
+				hit.spoiled([]ID{e.ID})
 			}
 			if e.Mode == scan.ModeDir {
-				hit = append(hit, below(e.ID)...)
+				hit.spoiled(below(e.ID))
 			}
 		}
 		known[tree] = hit
-		return hit
+		return hit.bad
 	}
 	for _, c := range v.req.Checkpoints {
 		hit := append([]ID{c.Tag, c.Commit, c.MetaID, c.Tree}, below(c.Tree)...)

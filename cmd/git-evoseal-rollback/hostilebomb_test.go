@@ -107,6 +107,7 @@ func TestTreeBombs(t *testing.T) {
 			id, mode = w.tree(pairs...), "40000"
 		}
 		w.forge(id)
+		bomb := w.inStore("", "rev-parse", "refs/tags/evil")
 		lines := []string{"rollback evil --target ../t -- d0", "diff good evil --stat", "diff evil", "rollback evil --dry-run -- d1"}
 		if soaking() {
 			// These write as much as the limit lets them.
@@ -117,10 +118,65 @@ func TestTreeBombs(t *testing.T) {
 				t.Errorf("%s: %s ended with %d\n%.1000s", name, line, r.code, r.output)
 			}
 		}
-		w.run("verify", "evil")
+		// Verify says what a rollback would, also of one that --force replaced.
+		w.tellsBomb("verify evil", "files and directories than it says", "verify --all --sample 1", "verify --all")
+		w.forge(w.tree("100644 f", w.object("blob", "x")))
+		w.inStore("", "update-ref", "refs/evoseal/replaced/"+bomb, bomb)
+		w.tellsBomb("verify --all", "files and directories than it says")
+		w.inStore("", "update-ref", "-d", "refs/evoseal/replaced/"+bomb)
+		w.mustRun("verify", "--all")
 		w.goodComesBack()
 	}
 	t.Logf("at most %d MiB and %v", w.peak>>20, w.slowest)
+}
+
+// One blob many times over adds up, in what verify says as in what a rollback does.
+func TestSizesAddUp(t *testing.T) {
+	w := newHostileWorld(t)
+	w.remember()
+	zeros := w.object("blob", string(make([]byte, 20<<20)))
+	var pairs []string
+	for n := range 5 {
+		pairs = append(pairs, fmt.Sprintf("100644 f%d", n), zeros)
+	}
+	tree := w.tree(pairs...)
+	w.forge(tree)
+	w.tellsBomb("rollback evil", "it says that it holds 1000 B, and holds more", "verify evil", "verify --all", "verify --all --sample 1")
+	w.forge(tree, fmt.Sprintf("Bytes: %d\n", 100<<20))
+	w.mustRun("verify", "evil")
+	w.mustRun("rollback", "evil", "--force")
+	w.goodComesBack()
+}
+
+// A file that is missing under very many names is missing once.
+func TestTreeBombOfAMissingFile(t *testing.T) {
+	w := newHostileWorld(t)
+	w.remember()
+	id, mode := strings.Repeat("9", 40), "100644"
+	for range 10 {
+		var pairs []string
+		for n := range 10 {
+			pairs = append(pairs, fmt.Sprintf("%s d%d", mode, n), id)
+		}
+		id, mode = w.tree(pairs...), "40000"
+	}
+	w.forge(id)
+	for _, line := range []string{"verify evil", "verify --all", "doctor --repair --dry-run"} {
+		if r := w.run(strings.Fields(line)...); r.code != 14 || strings.Count(r.output, strings.Repeat("9", 40)) > 3 {
+			t.Errorf("%s ended with %d\n%.2000s", line, r.code, r.output)
+		}
+	}
+	w.goodComesBack()
+}
+
+// tellsBomb runs commands, each of which must say that of the version evil.
+func (w *hostileWorld) tellsBomb(first, words string, more ...string) {
+	w.Helper()
+	for _, line := range append([]string{first}, more...) {
+		if r := w.run(strings.Fields(line)...); r.code != 14 || !strings.Contains(r.output, words) {
+			w.Errorf("%s ended with %d\n%.1000s", line, r.code, r.output)
+		}
+	}
 }
 
 // deepest is how many directories lie in one another; a path through all of them is
