@@ -2,7 +2,6 @@ package odb
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/adler32"
@@ -25,7 +24,15 @@ type packScan struct {
 	at        map[ID]int64
 	// gaps is how often something unreadable lay between entries.
 	gaps int
+	// wasted is what was inflated in vain.
+	wasted int64
+	bases  baseCache
+	window rawReader
 }
+
+// maxWasted bounds what is inflated in vain: who knows how the search for the next
+// entry goes could let each byte begin something long.
+const maxWasted = 8 << 30
 
 // maxScanned bounds what is inflated to find out whether an entry is whole.
 const maxScanned = 1 << 40
@@ -35,7 +42,7 @@ var errPackHeader = errors.New("not a version 2 pack")
 // scanPack finds the objects that can be read. The crc of each entry is that of the
 // bytes as they lie there.
 func (db *DB) scanPack(f packFile) (*packScan, error) {
-	s := &packScan{db: db, f: f, at: make(map[ID]int64)}
+	s := &packScan{db: db, f: f, at: make(map[ID]int64), window: rawReader{f: f}}
 	var head [packHeader]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
 		return s, err
@@ -53,7 +60,10 @@ func (db *DB) scanPack(f packFile) (*packScan, error) {
 				s.gaps++
 			}
 			inGap = true
-			off++
+			if s.wasted > maxWasted {
+				return s, errPackNoise
+			}
+			off = s.candidate(off + 1)
 			continue
 		}
 		inGap = false
@@ -62,6 +72,23 @@ func (db *DB) scanPack(f packFile) (*packScan, error) {
 	}
 	s.name(offs, ends)
 	return s, nil
+}
+
+var errPackNoise = errors.New("what is between its entries can't be told from entries")
+
+// candidate is the first place from off on where an entry may begin.
+func (s *packScan) candidate(off int64) int64 {
+	for end := s.f.length - 20; off < end; off++ {
+		b, err := s.window.bytes(off, min(maxEntryHeader+2, end-off))
+		if err != nil {
+			return off
+		}
+		_, used, err := parseEntry(b, off)
+		if err == nil && (used+2 > len(b) || checkZlib(b[used:]) == nil) {
+			return off
+		}
+	}
+	return off
 }
 
 // span returns where the entry at off ends.
@@ -84,11 +111,12 @@ func (s *packScan) span(off int64) (int64, error) {
 	in := bufio.NewReader(rest)
 	sum := adler32.New()
 	n, err := io.Copy(sum, io.LimitReader(flate.NewReader(in), e.size+1))
-	if err != nil {
-		return 0, err
+	if err == nil && n != e.size {
+		err = errors.New("inflates to another size")
 	}
-	if n != e.size {
-		return 0, errors.New("inflates to another size")
+	if err != nil {
+		s.wasted += n
+		return 0, err
 	}
 	var trailer [4]byte
 	if _, err := io.ReadFull(in, trailer[:]); err != nil {
@@ -111,31 +139,29 @@ func (c *counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// name hashes the objects. A delta's base may lie behind it, so that those whose
-// base isn't known yet get another turn as long as that helps.
+// name hashes the objects. A delta's base may lie behind it: those whose base isn't
+// known yet wait until that has its name.
 func (s *packScan) name(offs, ends []int64) {
-	todo := make([]int, len(offs))
-	for i := range offs {
-		todo[i] = i
-	}
-	for len(todo) > 0 {
-		var later []int
-		for _, i := range todo {
+	waiting := make(map[ID][]int)
+	for first := range offs {
+		for todo := []int{first}; len(todo) > 0; {
+			i := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
 			id, err := s.hash(offs[i])
+			if missing := new(NotFoundError); errors.As(err, &missing) {
+				waiting[missing.ID] = append(waiting[missing.ID], i)
+			}
 			if err != nil {
-				later = append(later, i)
 				continue
 			}
 			crc, err := s.crc(offs[i], ends[i])
 			if err == nil {
 				s.found = append(s.found, packed{id: id, crc: crc, off: offs[i]})
 				s.at[id] = offs[i]
+				todo = append(todo, waiting[id]...)
+				delete(waiting, id)
 			}
 		}
-		if len(later) == len(todo) {
-			return
-		}
-		todo = later
 	}
 }
 
@@ -153,10 +179,28 @@ func (s *packScan) hash(off int64) (ID, error) {
 		return h.Sum()
 	}
 	typ, data, err := s.resolve(off, 0)
+	if errors.Is(err, errBigDelta) {
+		return s.hashBig(e, h)
+	}
 	if err != nil {
 		return ID{}, err
 	}
 	return Hash(typ, data)
+}
+
+// hashBig is hash for a delta of what isn't held in memory.
+func (s *packScan) hashBig(e entry, h *Hasher) (ID, error) {
+	left := maxBases
+	typ, content, err := s.f.rebuild(s.db, e, &left)
+	if err != nil {
+		return ID{}, err
+	}
+	defer content.Close()
+	h.Start(typ, content.size)
+	if err := content.copyTo(h, 0, content.size); err != nil {
+		return ID{}, err
+	}
+	return h.Sum()
 }
 
 // resolve is packFile.resolve for a pack without an index.
@@ -164,16 +208,16 @@ func (s *packScan) resolve(off int64, depth int) (Type, []byte, error) {
 	if depth > maxBases {
 		return 0, nil, errors.New("delta chain is too long")
 	}
+	if typ, data, ok := s.bases.get(packedAt{nil, off}); ok {
+		return typ, data, nil
+	}
 	e, err := s.f.entry(off)
 	if err != nil {
 		return 0, nil, err
 	}
-	var change bytes.Buffer
-	if err := s.f.inflate(e, &change); err != nil {
-		return 0, nil, err
-	}
+	// The base first: many deltas on one another are not to be in memory at once.
 	var typ Type
-	var base []byte
+	var base, out []byte
 	switch at, here := s.at[e.baseID]; {
 	case e.kind == ofsDelta:
 		typ, base, err = s.resolve(e.base, depth+1)
@@ -182,13 +226,29 @@ func (s *packScan) resolve(off int64, depth int) (Type, []byte, error) {
 	case e.kind == refDelta:
 		typ, base, err = s.db.Read(e.baseID)
 	default:
-		return e.kind, change.Bytes(), nil
+		typ = e.kind
+		out, err = s.f.inflateAll(e)
+	}
+	if err == nil && (e.kind == ofsDelta || e.kind == refDelta) {
+		out, err = s.applied(e, base)
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	out, err := delta.Apply(base, change.Bytes())
-	return typ, out, err
+	s.bases.put(packedAt{nil, off}, typ, out)
+	return typ, out, nil
+}
+
+// applied is what a delta makes of its base.
+func (s *packScan) applied(e entry, base []byte) ([]byte, error) {
+	change, err := s.f.inflateAll(e)
+	if err != nil {
+		return nil, err
+	}
+	if _, to, _, err := delta.Sizes(change); len(base) > spoolMemory || err == nil && to > spoolMemory {
+		return nil, errBigDelta
+	}
+	return delta.Apply(base, change)
 }
 
 func (s *packScan) crc(from, to int64) (uint32, error) {
