@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -18,6 +20,9 @@ type damage struct {
 	do               func() error
 	// capitals says that only the case of letters changed.
 	capitals bool
+	// spare says that a loose object reads as before: the bits that fill up the last
+	// byte of what is deflated mean nothing.
+	spare bool
 }
 
 func (d damage) String() string { return d.class + ": " + d.file + " " + d.how }
@@ -108,6 +113,7 @@ func (w *flipWorld) choose(r *rand.Rand) damage {
 		flipped := bytes.Clone(data)
 		flipped[at] ^= 1 << bit
 		d.capitals = bytes.EqualFold(data, flipped)
+		d.spare = class == "loose object" && inflatesTo(flipped, data)
 		d.do = func() error { return overwrite(path, flipped) }
 	case n < 6:
 		size := r.IntN(len(data))
@@ -145,6 +151,23 @@ func (w *flipWorld) choose(r *rand.Rand) damage {
 	return d
 }
 
+// inflatesTo says that two loose objects hold the same, checksums included.
+func inflatesTo(a, b []byte) bool {
+	inflate := func(data []byte) []byte {
+		z, err := zlib.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil
+		}
+		out, err := io.ReadAll(z)
+		if err != nil {
+			return nil
+		}
+		return out
+	}
+	was := inflate(b)
+	return was != nil && bytes.Equal(inflate(a), was)
+}
+
 // overwrite changes a file's bytes and nothing else of it, as a bad disk does.
 func overwrite(path string, data []byte) error {
 	fi, err := os.Stat(path)
@@ -168,6 +191,8 @@ func harmless(d damage) string {
 	switch {
 	case d.capitals && (d.class == "settings" || d.class == "tag" || d.class == "branch" || d.class == "other ref" || d.class == "packed refs"):
 		return "capital letters mean the same in an object's name and in a setting's"
+	case d.spare:
+		return "bits that fill up the last byte of what is deflated mean nothing"
 	case d.class == "cache":
 		return "a cache has its own checksums and is made again; a lock's content is for people"
 	case d.class == "reflog":
