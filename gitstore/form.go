@@ -208,23 +208,27 @@ var errNotEmptyDir = errors.New("an empty directory stands where the tree has a 
 // checkEmptyDirs finds an empty directory that a file of the tree is in the way
 // of. Trees that can't be read are somebody else's to report.
 func (s *Store) checkEmptyDirs(c Checkpoint, m *Meta) error {
-	read := make(map[ID][]odb.TreeEntry)
+	read := make(map[ID]map[string]odb.TreeEntry)
 	for _, p := range m.EmptyDirs {
 		at := c.Tree
 		for name := range strings.SplitSeq(string(p), "/") {
 			list, known := read[at]
 			if !known {
-				list, _ = s.db.ReadTree(at)
+				list = make(map[string]odb.TreeEntry)
+				entries, _ := s.db.ReadTree(at)
+				for _, e := range entries {
+					list[e.Name] = e
+				}
 				read[at] = list
 			}
-			i := slices.IndexFunc(list, func(e odb.TreeEntry) bool { return e.Name == name })
-			if i < 0 {
+			e, found := list[name]
+			if !found {
 				break
 			}
-			if list[i].Mode != scan.ModeDir {
+			if e.Mode != scan.ModeDir {
 				return &FormError{Object: c.MetaID, Path: string(p), Err: errNotEmptyDir}
 			}
-			at = list[i].ID
+			at = e.ID
 		}
 	}
 	return nil

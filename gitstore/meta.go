@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
@@ -249,9 +250,12 @@ func (s *Store) Meta(c Checkpoint) (Meta, error) {
 	if c.MetaID.IsZero() {
 		return Meta{Base: BaseModes{File: 0o644, Exec: 0o755, Dir: 0o755}}, nil
 	}
-	data, err := s.db.ReadType(c.MetaID, odb.Blob)
+	data, err := s.db.ReadUpTo(c.MetaID, odb.Blob, maxMeta)
 	if err != nil {
 		return Meta{}, fmt.Errorf("meta note of %s: %w", c.Version, err)
+	}
+	if err := checkMetaSize(data); err != nil {
+		return Meta{}, &FormError{Object: c.MetaID, Path: metaPath, Err: err}
 	}
 	var m Meta
 	if json.Unmarshal(data, &m) != nil {
@@ -267,6 +271,21 @@ func (s *Store) Meta(c Checkpoint) (Meta, error) {
 	m.Base.File &= plainBits
 	m.Base.Exec &= plainBits
 	return m, nil
+}
+
+// What a meta note may have: some seven hundred thousand odd files. Decoded, each value takes
+// many times the three bytes that it has at least.
+const (
+	maxMeta       = 64 << 20
+	maxMetaValues = 2 << 20
+)
+
+// checkMetaSize bounds what is recorded, and so what is ever read.
+func checkMetaSize(data []byte) error {
+	if len(data) > maxMeta || bytes.Count(data, []byte(",")) > maxMetaValues {
+		return fmt.Errorf("its odd permissions, empty directories and skipped files are more than a meta note holds, which are %d MiB and %d values", maxMeta>>20, maxMetaValues)
+	}
+	return nil
 }
 
 // metaPath stands for the note where a path is told.

@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"golang.org/x/sys/unix"
 )
 
@@ -237,12 +236,12 @@ func (s *Store) takeChange(link *chainLink, object ID, pair notePair) error {
 	var before, after []byte
 	var err error
 	if !pair.before.IsZero() {
-		if before, err = s.db.ReadType(pair.before, odb.Blob); err != nil {
+		if before, err = s.readNote(pair.before); err != nil {
 			return err
 		}
 	}
 	if !pair.after.IsZero() {
-		if after, err = s.db.ReadType(pair.after, odb.Blob); err != nil {
+		if after, err = s.readNote(pair.after); err != nil {
 			return err
 		}
 	}
@@ -259,7 +258,8 @@ func (s *Store) takeChange(link *chainLink, object ID, pair notePair) error {
 	}
 	for line := range bytes.Lines(added) {
 		if line = bytes.TrimRight(line, "\n"); len(line) > 0 {
-			link.lines = append(link.lines, NoteLine{object, line})
+			// Else each line would keep the whole note in memory.
+			link.lines = append(link.lines, NoteLine{object, bytes.Clone(line)})
 		}
 	}
 	return nil

@@ -29,6 +29,25 @@ func (n Notebook) ref() string { return "refs/notes/evoseal/" + string(n) }
 // line that is added writes the whole note again.
 const noteSize = 1 << 16
 
+// What a note may hold, line by line as a whole. The longest line is a verdict with all
+// its tests and samples; git's own merging of notes makes one of two.
+const (
+	maxNote      = 32 << 20
+	maxNoteLines = 1 << 16
+	// maxEarlier bounds a note together with what was put aside of it.
+	maxEarlier = 128 << 20
+)
+
+// readNote reads what may be a note. One that is longer than any is damage, and costs
+// no more memory than a note.
+func (s *Store) readNote(blob ID) ([]byte, error) {
+	data, err := s.db.ReadUpTo(blob, odb.Blob, maxNote)
+	if err == nil && bytes.Count(data, []byte("\n")) > maxNoteLines {
+		return nil, malformed(fmt.Sprintf("object %s has more than %d lines, which no note has", blob, maxNoteLines))
+	}
+	return data, err
+}
+
 // earlierDir is where notes are put aside, as earlier/<object>/<number>.
 const earlierDir = "earlier"
 
@@ -55,6 +74,9 @@ func (s *Store) AppendNote(ctx context.Context, book Notebook, object ID, line [
 		content = append(content, '\n')
 	}
 	content = append(append(content, bytes.TrimRight(line, "\n")...), '\n')
+	if len(content) > maxNote {
+		return fmt.Errorf("%s: the line would make a note of %d bytes, and none may have more than %d", book.ref(), len(content), maxNote)
+	}
 	w := s.newWriting()
 	if change.blob, err = w.put(odb.Blob, content); err != nil {
 		return err
@@ -147,7 +169,7 @@ func (s *Store) noteAt(head, object ID) ([]byte, ID, error) {
 	if err != nil || blob.IsZero() {
 		return nil, ID{}, err
 	}
-	content, err := s.db.ReadType(blob, odb.Blob)
+	content, err := s.readNote(blob)
 	return content, blob, err
 }
 

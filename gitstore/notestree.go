@@ -150,9 +150,12 @@ func (s *Store) readEarlier(head, object ID) ([]byte, error) {
 	}
 	var content bytes.Buffer
 	for _, part := range parts {
-		data, err := s.db.ReadType(part.ID, odb.Blob)
+		data, err := s.readNote(part.ID)
 		if err != nil {
 			return nil, err
+		}
+		if content.Len()+len(data) > maxEarlier {
+			return nil, malformed(fmt.Sprintf("the note of %s has more than %d MiB with what was put aside of it", object, maxEarlier>>20))
 		}
 		content.Write(data)
 	}
@@ -181,7 +184,8 @@ type notePair struct{ before, after ID }
 // out, hasn't changed.
 func (s *Store) changedNotes(ctx context.Context, before, after ID) (map[ID]notePair, error) {
 	pairs := make(map[ID]notePair)
-	err := s.compareNotes(ctx, before, after, "", pairs)
+	c := &notesComparison{s: s, pairs: pairs, left: maxNotes}
+	err := c.compare(ctx, before, after, "")
 	for object, pair := range pairs {
 		if pair.before == pair.after {
 			delete(pairs, object)
@@ -190,17 +194,30 @@ func (s *Store) changedNotes(ctx context.Context, before, after ID) (map[ID]note
 	return pairs, err
 }
 
-func (s *Store) compareNotes(ctx context.Context, before, after ID, prefix string, pairs map[ID]notePair) error {
+// maxNotes is in how many entries trees of notes may differ: trees that hold one
+// another may tell of more than there are atoms.
+const maxNotes = 1 << 20
+
+type notesComparison struct {
+	s     *Store
+	pairs map[ID]notePair
+	left  int
+}
+
+func (c *notesComparison) compare(ctx context.Context, before, after ID, prefix string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a, err := s.readTreeOrNone(before)
+	a, err := c.s.readTreeOrNone(before)
 	if err != nil {
 		return err
 	}
-	b, err := s.readTreeOrNone(after)
+	b, err := c.s.readTreeOrNone(after)
 	if err != nil {
 		return err
+	}
+	if c.left -= len(a) + len(b); c.left < 0 {
+		return malformed(fmt.Sprintf("tree %s holds more than %d notes", after, maxNotes))
 	}
 	same := make(map[odb.TreeEntry]bool, len(a))
 	for _, e := range a {
@@ -211,14 +228,14 @@ func (s *Store) compareNotes(ctx context.Context, before, after ID, prefix strin
 		if same[e] {
 			delete(same, e)
 		} else {
-			collect(e, prefix, pairs, subtrees, func(p *notePair) *ID { return &p.after })
+			collect(e, prefix, c.pairs, subtrees, func(p *notePair) *ID { return &p.after })
 		}
 	}
 	for e := range same {
-		collect(e, prefix, pairs, subtrees, func(p *notePair) *ID { return &p.before })
+		collect(e, prefix, c.pairs, subtrees, func(p *notePair) *ID { return &p.before })
 	}
 	for name, pair := range subtrees {
-		if err := s.compareNotes(ctx, pair.before, pair.after, name, pairs); err != nil {
+		if err := c.compare(ctx, pair.before, pair.after, name); err != nil {
 			return err
 		}
 	}

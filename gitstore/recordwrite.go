@@ -14,6 +14,10 @@ import (
 func (r *recording) writeMeta() error {
 	r.out.Meta = r.content.meta
 	data, err := json.Marshal(r.out.Meta)
+	if err == nil {
+		// Else it could never be brought back.
+		err = checkMetaSize(data)
+	}
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,9 @@ type verifier struct {
 	metas map[[2]ID]bool
 	// shallow are the commits that prune cut off their parents.
 	shallow map[ID]bool
-	report  *VerifyReport
+	// notes says that what is read are notes.
+	notes  bool
+	report *VerifyReport
 
 	objects, bytes atomic.Int64
 }
@@ -275,6 +277,8 @@ func (v *verifier) entries(ctx context.Context, id ID, path string) (subtree, er
 			v.partial[id] = v.partial[id] || v.partial[e.ID]
 		case v.seen[e.ID].err != nil:
 			found.bad = append(found.bad, e.ID)
+		case v.notes && v.noteSpoiled(e.ID, at):
+			found.bad = append(found.bad, e.ID)
 		default:
 			found.add(extent{bytes: v.seen[e.ID].size})
 			v.partial[id] = v.partial[id] || v.seen[e.ID].unread
@@ -282,6 +286,19 @@ func (v *verifier) entries(ctx context.Context, id ID, path string) (subtree, er
 	}
 	found.bad = eachOnce(found.bad)
 	return found, nil
+}
+
+// noteSpoiled says that an object of a notebook, whose bytes are right, is more than a
+// note may be.
+func (v *verifier) noteSpoiled(id ID, path string) bool {
+	if v.seen[id].size <= noteSize {
+		return false
+	}
+	_, err := v.s.readNote(id)
+	if err != nil {
+		v.spoil(id, path, err)
+	}
+	return err != nil
 }
 
 // spoiled takes over what is damaged below: without a copy where nothing else is,

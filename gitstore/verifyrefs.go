@@ -240,6 +240,7 @@ func (v *verifier) refs(ctx context.Context) error {
 			continue
 		}
 		before := len(v.report.Damage)
+		v.notes = isNotebook(r.Name) && r.Name != metaBook.ref()
 		if err := v.chain(ctx, r.Name, r.ID, done); err != nil {
 			return err
 		}

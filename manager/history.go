@@ -51,6 +51,10 @@ func (f *HistoryFilter) matches(r *Record) bool {
 	return true
 }
 
+// maxRecord is longer than the record of pruning a hundred thousand checkpoints. Of
+// what is longer, decoding costs many times its length.
+const maxRecord = 8 << 20
+
 // History returns the records, newest first, by when the requests were done.
 // Lines of the notes that are no records, such as those people add with git, are
 // left out.
@@ -77,7 +81,7 @@ func (m *Manager) history(ctx context.Context, s *gitstore.Store, f HistoryFilte
 	var all []Record
 	for i := len(lines) - 1; i >= 0 && len(all) < most; i-- {
 		var r Record
-		if json.Unmarshal(lines[i].Line, &r) != nil || r.ID == "" || !f.matches(&r) {
+		if len(lines[i].Line) > maxRecord || json.Unmarshal(lines[i].Line, &r) != nil || r.ID == "" || !f.matches(&r) {
 			continue
 		}
 		all = append(all, r)

@@ -15,7 +15,12 @@ import (
 // notesCommit makes a notes commit of which each object has that note.
 func (w *hostileWorld) notesCommit(note string, objects ...string) string {
 	w.Helper()
-	blob := w.object("blob", note)
+	return w.notesOf(w.object("blob", note), objects...)
+}
+
+// notesOf is notesCommit for a note that is stored.
+func (w *hostileWorld) notesOf(blob string, objects ...string) string {
+	w.Helper()
 	slices.Sort(objects)
 	var pairs []string
 	for _, object := range objects {

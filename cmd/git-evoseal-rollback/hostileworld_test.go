@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,8 +93,13 @@ func (w *hostileWorld) inStore(input string, args ...string) string {
 
 func (w *hostileWorld) feed(input string, args ...string) string {
 	w.Helper()
+	return w.feedFrom(strings.NewReader(input), args...)
+}
+
+func (w *hostileWorld) feedFrom(input io.Reader, args ...string) string {
+	w.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = w.dir, w.environment(), strings.NewReader(input)
+	cmd.Dir, cmd.Env, cmd.Stdin = w.dir, w.environment(), input
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -107,6 +113,18 @@ func (w *hostileWorld) feed(input string, args ...string) string {
 func (w *hostileWorld) object(typ, content string) string {
 	w.Helper()
 	return w.inStore(content, "hash-object", "-t", typ, "--literally", "-w", "--stdin")
+}
+
+// bigBlob stores a head, n times a part, and a tail, which never are in this process's
+// memory as a whole: a command's own peak begins with its parent's.
+func (w *hostileWorld) bigBlob(head, part string, n int, tail string) string {
+	w.Helper()
+	chunk := strings.Repeat(part, max(1, (1<<16)/len(part)))
+	parts := []io.Reader{strings.NewReader(head)}
+	for n *= len(part); n > 0; n -= len(chunk) {
+		parts = append(parts, strings.NewReader(chunk[:min(n, len(chunk))]))
+	}
+	return w.feedFrom(io.MultiReader(append(parts, strings.NewReader(tail))...), "--git-dir="+w.store(), "hash-object", "--literally", "-w", "--stdin")
 }
 
 // tree stores a tree of pairs of "mode name" and an object's id.

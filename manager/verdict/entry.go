@@ -137,6 +137,9 @@ func (e Entry) check() error {
 // matches [ErrEntry].
 func DecodeEntry(line []byte) (Entry, error) {
 	var e Entry
+	if err := affordable(line); err != nil {
+		return Entry{}, err
+	}
 	if err := json.Unmarshal(line, &e); err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrEntry, err)
 	}
@@ -144,6 +147,16 @@ func DecodeEntry(line []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	return e, nil
+}
+
+// affordable refuses what decodes to many times its own length: an object of two bytes
+// may be a test of a hundred. An entry has two reports at most.
+func affordable(line []byte) error {
+	objects, values := bytes.Count(line, []byte("{")), bytes.Count(line, []byte(","))
+	if objects > 4*MaxTests || values > 20*MaxTests+40*MaxSamples {
+		return fmt.Errorf("%w: more than %d tests or %d samples", ErrEntry, MaxTests, 20*MaxSamples)
+	}
+	return nil
 }
 
 // DecodeEntries reads a note. People write notes by hand and newer programs add

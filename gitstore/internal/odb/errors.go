@@ -43,12 +43,15 @@ func (e *TypeError) Error() string {
 // Is matches [ErrCorrupt].
 func (e *TypeError) Is(target error) bool { return target == ErrCorrupt }
 
-// SizeError says that an object that must be read in one piece is bigger than
-// [MaxWhole].
-type SizeError struct{ ID ID }
+// SizeError says that an object that must be read in one piece is bigger than what
+// is read of it, at most [MaxWhole].
+type SizeError struct {
+	ID   ID
+	Most int
+}
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("object %s is bigger than %d MiB, which no list of files or note is", e.ID, MaxWhole>>20)
+	return fmt.Sprintf("object %s is bigger than %d MiB, which no list of files or note is", e.ID, e.Most>>20)
 }
 
 // Is matches [ErrCorrupt].

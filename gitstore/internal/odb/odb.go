@@ -214,8 +214,10 @@ func (db *DB) Locate(id ID) Location {
 
 // Read returns the object with its bytes, which hash to id. The slice is the
 // caller's.
-func (db *DB) Read(id ID) (Type, []byte, error) {
-	buf := whole{id: id}
+func (db *DB) Read(id ID) (Type, []byte, error) { return db.readUpTo(id, MaxWhole) }
+
+func (db *DB) readUpTo(id ID, most int) (Type, []byte, error) {
+	buf := whole{id: id, most: most}
 	left := maxBases
 	typ, _, err := db.copyTo(id, &buf, true, &left)
 	if err != nil {
@@ -225,8 +227,12 @@ func (db *DB) Read(id ID) (Type, []byte, error) {
 }
 
 // ReadType is Read for an object that must be of one type.
-func (db *DB) ReadType(id ID, want Type) ([]byte, error) {
-	typ, data, err := db.Read(id)
+func (db *DB) ReadType(id ID, want Type) ([]byte, error) { return db.ReadUpTo(id, want, MaxWhole) }
+
+// ReadUpTo is ReadType for an object that has at most so many bytes; of a bigger one
+// no more are read.
+func (db *DB) ReadUpTo(id ID, want Type, most int) ([]byte, error) {
+	typ, data, err := db.readUpTo(id, most)
 	if err != nil {
 		return nil, err
 	}
@@ -251,13 +257,14 @@ const MaxWhole = 128 << 20
 // whole takes an object into memory.
 type whole struct {
 	bytes.Buffer
-	id ID
+	id   ID
+	most int
 }
 
 // Write implements [io.Writer].
 func (b *whole) Write(data []byte) (int, error) {
-	if b.Len()+len(data) > MaxWhole {
-		return 0, &SizeError{ID: b.id}
+	if b.Len()+len(data) > b.most {
+		return 0, &SizeError{ID: b.id, Most: b.most}
 	}
 	return b.Buffer.Write(data)
 }
