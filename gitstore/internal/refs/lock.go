@@ -309,6 +309,7 @@ func (db *DB) buryOne(path string) bool {
 	if rel, ok := parseJournal(data); !ok {
 		removed = db.unlock(path + secondName)
 	} else if sameFile(db.path(rel), path+secondName) {
+		db.takeBack(rel, data)
 		db.opts.Log.Info("removed the lock of a dead process", "lock", rel)
 		removed = os.Remove(db.path(rel)) == nil
 	}

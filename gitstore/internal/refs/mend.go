@@ -178,9 +178,23 @@ func (db *DB) Lost(prefix string) ([]LostRef, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(was) > 0 && db.becoming(name, was[0]) {
+			continue
+		}
 		out = append(out, LostRef{Name: name, Was: was})
 	}
 	return out, nil
+}
+
+// becoming says that somebody is about to give a ref this value, or did so just now: the
+// log is written first, under the lock. Whoever died there is told from the living by the
+// next lock only, which takes the log back.
+func (db *DB) becoming(name string, id ID) bool {
+	if lockedValue(db.path(name)+".lock") == id {
+		return true
+	}
+	now, err := db.Read(name)
+	return err == nil && now == id
 }
 
 // emptyLog says that a log tells of nothing: it is made before its ref, by whoever may

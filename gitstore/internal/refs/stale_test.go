@@ -28,6 +28,76 @@ func dieAfterRename(t *testing.T, db *DB, name string, id ID) {
 	h.lock.journal.f.Close()
 }
 
+// dieBeforeRename leaves what a process leaves that is killed once it has logged a value,
+// or is about to, and before the ref has it.
+func dieBeforeRename(t *testing.T, db *DB, name string, id ID, logged bool) {
+	t.Helper()
+	h, err := db.Lock(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.lock.write(fmt.Appendf(nil, "%x\n", id)); err != nil {
+		t.Fatal(err)
+	}
+	h.announceLog()
+	if logged {
+		if _, err := db.log(name, h.current, id, "never done"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.lock.f.Close()
+	h.lock.journal.f.Close()
+}
+
+// A log that tells of a value which the ref never got would tell of a ref that was lost,
+// as soon as the lock is gone that shows why.
+func TestWhatTheDeadLoggedIsTakenBack(t *testing.T) {
+	r := newRepository(t)
+	open := r.open
+	r.update(open(), Update{Name: "refs/tags/old", New: r.ids[0]})
+	before, err := os.ReadFile(open().logPath("refs/tags/old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dieBeforeRename(t, open(), "refs/tags/old", r.ids[1], true)
+	dieBeforeRename(t, open(), "refs/tags/new", r.ids[1], true)
+	none := func(when string) {
+		t.Helper()
+		if lost, err := open().Lost("refs/"); err != nil || len(lost) > 0 {
+			t.Errorf("%s, a ref that never was counts as lost: %v %v", when, lost, err)
+		}
+	}
+	none("with the lock")
+	open().Sweep()
+	none("without it")
+	if after, err := os.ReadFile(open().logPath("refs/tags/old")); err != nil || string(after) != string(before) {
+		t.Errorf("the log was %q and is %q, %v", before, after, err)
+	}
+	left, _ := filepath.Glob(filepath.Join(r.dir, "refs/tags/*.lock"))
+	if len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// A repair gives a lost ref the value that its log ends with. Killed, it leaves the log as
+// it was: nobody else knows of the ref.
+func TestWhatTheDeadDidNotLogStays(t *testing.T) {
+	for _, logged := range []bool{false, true} {
+		r := newRepository(t)
+		const name = "refs/tags/lost"
+		r.update(r.open(), Update{Name: name, New: r.ids[0]})
+		if err := os.Remove(r.open().path(name)); err != nil {
+			t.Fatal(err)
+		}
+		dieBeforeRename(t, r.open(), name, r.ids[0], logged)
+		r.open().Sweep()
+		lost, err := r.open().Lost("refs/")
+		if err != nil || len(lost) != 1 || len(lost[0].Was) != 1 || lost[0].Was[0] != r.ids[0] {
+			t.Errorf("logged %v: lost are %v, %v", logged, lost, err)
+		}
+	}
+}
+
 // A file system gives a freed inode number to the next file. A lock that got the
 // number of a dead one's is not a dead lock.
 func TestLockWithAReusedInodeIsLeft(t *testing.T) {

@@ -162,6 +162,7 @@ func (h *Held) CommitAfter(id ID, reason string, last func() error) (err error) 
 		return err
 	}
 	// As git does: log first, so that no value is without its entry.
+	h.announceLog()
 	unlog, err := h.db.log(h.name, h.current, id, reason)
 	defer func() {
 		if err == nil {
