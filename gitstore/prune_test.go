@@ -307,6 +307,27 @@ func TestNeededStays(t *testing.T) {
 	}
 }
 
+// Whoever only sweeps, as doctor does, clears up after dead holders as well, and leaves
+// what living ones hold.
+func TestSweepTakesTheHoldsOfTheDead(t *testing.T) {
+	w := newWorld(t)
+	w.write("f", "x")
+	s := w.store()
+	c := w.record(s, RecordRequest{Version: "v1"})
+	release, err := s.Hold(c.Commit)
+	w.must(err)
+	defer release()
+	dead := filepath.Join(s.dir, cacheDir, holdPrefix+"0123456789abcdef")
+	w.must(os.WriteFile(dead, []byte(c.Commit.String()+"\n"), 0o644))
+	if _, err := s.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, cacheDir, holdPrefix+"*"))
+	if err != nil || len(left) != 1 || left[0] == dead {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
 func TestPrunedIsFoundByItsCommit(t *testing.T) {
 	w := newWorld(t)
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

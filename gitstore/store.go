@@ -108,7 +108,7 @@ func (s *Store) cachePath(name string) string { return filepath.Join(s.dir, cach
 func (s *Store) Sweep() (int64, error) {
 	s.refs.Sweep()
 	a, err := s.db.Sweep()
-	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), durable.AnyTemp, checkpointIndexTemp, repairTemp, tempPid, tempLog)
+	b, err2 := durable.Sweep(filepath.Join(s.dir, cacheDir), durable.AnyTemp, checkpointIndexTemp, repairTemp, tempPid, tempLog, holdPrefix)
 	c, err3 := s.sweepProject()
 	return a + b + c, errors.Join(err, err2, err3, sweepHalfMade(filepath.Dir(s.dir)))
 }
