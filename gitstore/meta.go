@@ -154,6 +154,9 @@ func newMeta(p *Project, t *scan.Tree) Meta {
 		}
 	})
 	for _, n := range t.Nested {
+		if p.isStore(n.Path) {
+			continue
+		}
 		m.Nested = append(m.Nested, NestedRepository{
 			Path: Path(n.Path), Submodule: n.Submodule, Head: p.nestedHead(n.Path),
 		})

@@ -216,6 +216,16 @@ func (p *Project) StoreDir() string {
 	return filepath.Join(p.Root, Dir, ".git")
 }
 
+// isStore says whether the repository found at a path below the top is the store.
+func (p *Project) isStore(path string) bool {
+	found, err := os.Stat(filepath.Join(p.Root, filepath.FromSlash(path), ".git"))
+	if err != nil {
+		return false
+	}
+	store, err := os.Stat(p.StoreDir())
+	return err == nil && os.SameFile(found, store)
+}
+
 // Head is what the project's repository has checked out.
 type Head struct {
 	// Commit is empty on an unborn branch, Branch when HEAD is detached.

@@ -104,6 +104,19 @@ func TestNestedRepositories(t *testing.T) {
 	w.fsck()
 }
 
+// The store is a repository as well, whose HEAD each checkpoint moves.
+func TestStoreInTheProjectIsNotNested(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q", ".")
+	w.git("config", "evoseal.store", "aside/.git")
+	w.write("f", "x", "aside/g", "x")
+	s := w.store()
+	w.record(s, RecordRequest{Version: "v1"})
+	if r := w.record(s, RecordRequest{Version: "v2"}); !r.Unchanged || len(r.Meta.Nested) != 0 {
+		t.Errorf("a second checkpoint of the same: unchanged %v, nested %v", r.Unchanged, r.Meta.Nested)
+	}
+}
+
 // A directory whose .git is no repository is an ordinary one: the rules from
 // above hold in it.
 func TestDirectoryThatOnlyLooksNested(t *testing.T) {
