@@ -139,11 +139,17 @@ func (s *Store) writeSlotIndex(slot *Slot, req SlotRequest) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(s.slotDir(slot.id), "index"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	// Half of one would keep gc, git's as well, from telling what is needed. What syncs the
+	// directory that is about to be exchanged syncs this.
+	path := filepath.Join(s.slotDir(slot.id), "index")
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	return errors.Join(gitindex.Encode(f, entries), f.Close())
+	if err := errors.Join(gitindex.Encode(f, entries), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // withUnwritten adds what was not asked for to the index, as Git keeps files
