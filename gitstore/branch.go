@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 )
@@ -51,6 +52,9 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	}
 	defer db.Close()
 	s.sweepPacks(db)
+	if err := s.announceBranch(); err != nil {
+		return nil, err
+	}
 	pack, err := db.NewPack()
 	if err != nil {
 		return nil, err
@@ -138,6 +142,16 @@ func (p *Project) checkedOut(branch string) bool {
 // branchJournals is where locks in the project's repository are announced: apart
 // from the store's, whose journals name paths in the store.
 const branchJournals = "branches"
+
+// announceBranch leaves the mark, durably, by which a sweep looks into the project's
+// repository: before there is anything that may be left there.
+func (s *Store) announceBranch() error {
+	dir := s.cachePath(branchJournals)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(dir))
+}
 
 func (s *Store) projectRefs() *refs.DB {
 	return refs.Open(s.project.CommonDir, refs.Options{
