@@ -101,7 +101,7 @@ SWAPTIME ?= 1m
 soak-hostile:
 	EVOSEAL_SOAK_TIME=$(SWAPTIME) $(GO) test -run '^Test(Hostile|Odd|Links|Size|Tree|Deep|Big|Swapped)' -count 1 -timeout 0 -v ./cmd/git-evoseal-rollback ./gitstore/internal/odb
 
-## crash: each command killed, failing and without power at every CRASHth call, or at all of them
+## crash: each command killed, killed again while that is mended, failing and without power, at every CRASHth call, or at all of them
 CRASH ?= all
 .PHONY: crash
 crash:

@@ -14,8 +14,9 @@ import (
 )
 
 // TestEachCommand does to each command what crashes do: it is killed before each of
-// its calls that change files, each of them is made to fail in each way, and power is
-// cut after each, with all that a file system may lose then.
+// its calls that change files, and killed again while that is mended, each of them is
+// made to fail in each way, and power is cut after each, with all that a file system may
+// lose then.
 //
 // EVOSEAL_CRASH=all tries every call, a number every so many; without it a few calls of
 // a few commands are tried.
@@ -32,32 +33,14 @@ func TestEachCommand(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f.t = t
 			p := f.prepare(c)
+			total.count(countedCalls, len(p.calls))
 			t.Run("killed", func(t *testing.T) { p.killed(t, &total) })
+			t.Run("recovering", func(t *testing.T) { p.recovering(t, &total) })
 			t.Run("failing", func(t *testing.T) { p.failing(t, &total) })
 			t.Run("power", func(t *testing.T) { p.powerless(t, f.dir, &total) })
 		})
 	}
-	t.Log(&total)
-}
-
-// tally counts what was done to commands, and what became of them.
-type tally struct {
-	kills, cuts, locks         atomic.Int64
-	injected, failed, survived atomic.Int64
-}
-
-func (n *tally) add(o *tally) {
-	n.kills.Add(o.kills.Load())
-	n.cuts.Add(o.cuts.Load())
-	n.locks.Add(o.locks.Load())
-	n.injected.Add(o.injected.Load())
-	n.failed.Add(o.failed.Load())
-	n.survived.Add(o.survived.Load())
-}
-
-func (n *tally) String() string {
-	return fmt.Sprintf("%d states after a kill, %d after a power cut with %d locks to be removed by hand, %d calls made to fail, by which %d commands failed and %d were done all the same",
-		n.kills.Load(), n.cuts.Load(), n.locks.Load(), n.injected.Load(), n.failed.Load(), n.survived.Load())
+	t.Logf("in all:\n%s", &total)
 }
 
 // stride is how many calls lie between two that are tried: as EVOSEAL_CRASH says, or

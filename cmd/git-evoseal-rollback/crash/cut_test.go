@@ -136,7 +136,7 @@ func (p *prepared) powerless(t *testing.T, dir string, total *tally) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d calls, %d states after a power cut; %d locks had to be removed by hand", len(p.calls), sum.cuts.Load(), sum.locks.Load())
+	t.Logf("%d calls, %d states after a power cut; %d locks had to be removed by hand", len(p.calls), sum.of(countedCuts), sum.of(countedLocks))
 	total.add(&sum)
 }
 
@@ -159,11 +159,11 @@ func (p *prepared) recorded(root string, total *tally) (*powerCuts, error) {
 		return nil, err
 	}
 	r := &recorder{root: w.project(), log: log}
-	result, said, err := w.traced(trace.Options{Exit: r.record}, p.args...)
+	_, said, err := w.traced(trace.Options{Exit: r.record}, p.args...)
 	if err = errors.Join(err, r.err); err != nil {
 		return nil, err
 	}
-	if result.Code != 0 {
+	if !p.done(said) {
 		return nil, fmt.Errorf("%v: %v", p.args, said)
 	}
 	return &powerCuts{p: p, w: w, base: base.root, log: r.log, live: live, same: make(map[string]bool), total: total}, nil
@@ -212,7 +212,7 @@ func (c *powerCuts) try(t *testing.T, n int, choice disk.Choice, seed uint64) {
 		t.Error(err)
 		return
 	}
-	c.total.cuts.Add(1)
+	c.total.count(countedCuts+", "+c.model.String(), 1)
 	live, err := c.w.liveTree()
 	if err != nil {
 		t.Error(err)
@@ -221,7 +221,7 @@ func (c *powerCuts) try(t *testing.T, n int, choice disk.Choice, seed uint64) {
 	j := &judgement{p: c.p, w: c.w, power: true}
 	j.look(live, false)
 	j.liveWas(c.live)
-	c.total.locks.Add(int64(j.locks))
+	c.total.count(countedLocks+", "+c.model.String(), j.locks)
 	if j.locks > 0 && c.model == disk.Journal {
 		j.addf("%d locks had to be removed by hand", j.locks)
 	}

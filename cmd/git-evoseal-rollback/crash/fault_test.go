@@ -82,7 +82,7 @@ func (p *prepared) failing(t *testing.T, total *tally) {
 		}
 		p.sweep(t, from, step, func(w world, k int) string { return p.failAt(t, w, k, fault, &sum) })
 	}
-	t.Logf("%d calls, %d made to fail: %d commands failed, %d were done all the same", len(p.calls), sum.injected.Load(), sum.failed.Load(), sum.survived.Load())
+	t.Logf("%d calls, %d made to fail: %d commands failed, %d were done all the same", len(p.calls), sum.of(countedFaults), sum.of(countedFailed), sum.of(countedSurvived))
 	total.add(&sum)
 }
 
@@ -115,17 +115,17 @@ func (p *prepared) failAt(t *testing.T, w world, k int, f fault, sum *tally) str
 	if at == "" {
 		return ""
 	}
-	sum.injected.Add(int64(injected))
+	sum.count(countedFaults+", "+f.String(), injected)
 	j := &judgement{p: p, w: w}
 	j.ended(result, said)
-	if said.code == 0 {
-		sum.survived.Add(1)
+	if p.done(said) {
+		sum.count(countedSurvived, 1)
 	} else {
-		sum.failed.Add(1)
+		sum.count(countedFailed, 1)
 	}
 	more := p.judge(w, live, false)
 	j.wrong = append(j.wrong, more.wrong...)
-	if said.code == 0 && more.seen != nil {
+	if p.done(said) && more.seen != nil {
 		for _, wrong := range more.seen.missing(p.new) {
 			if !told(wrong, said) {
 				j.addf("it said that it was done, but %s", wrong)
@@ -152,6 +152,14 @@ func told(wrong string, s said) bool {
 	return false
 }
 
+// guardFailed is the exit code of a guard that went wrong itself.
+const guardFailed = 125
+
+// done says whether a run did what it should.
+func (p *prepared) done(s said) bool {
+	return s.code == p.code && (p.code == 0 || !strings.Contains("\n"+s.err, "\nerror: "))
+}
+
 // ended judges how a command speaks of its failure.
 func (j *judgement) ended(r trace.Result, s said) {
 	switch {
@@ -161,9 +169,10 @@ func (j *judgement) ended(r trace.Result, s said) {
 		j.addf("it died of %v", r.Signal)
 	case strings.Contains(s.err, "goroutine ") || strings.Contains(s.err, "panic"):
 		j.addf("it showed its stack")
-	case s.code != 0 && !slices.Contains([]int{1, 10, 11, 12, 13, 14, 15, 16}, s.code):
+	case j.p.done(s):
+	case !slices.Contains([]int{1, 10, 11, 12, 13, 14, 15, 16, guardFailed}, s.code) || s.code == guardFailed && j.p.args[0] != "guard":
 		j.addf("its exit code is %d", s.code)
-	case s.code != 0 && strings.Count("\n"+s.err, "\nerror: ") != 1:
+	case strings.Count("\n"+s.err, "\nerror: ") != 1:
 		j.addf("it failed without exactly one error")
 	}
 }

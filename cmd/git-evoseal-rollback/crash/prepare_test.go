@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,26 +87,36 @@ func (f *fixtures) prepare(c command) *prepared {
 	for i := 1; i <= c.checkpoints; i++ {
 		p.trees[version(i)] = []string{f.trees[i]}
 	}
-	now, err := p.start.projectTree()
-	must(f.t, err)
-	for i := 1; i <= c.checkpoints+1; i++ {
-		if c.args[0] == "checkpoint" && c.args[len(c.args)-1] == version(i) {
-			p.trees[version(i)] = append(p.trees[version(i)], now.sum())
-		}
-	}
 	w, err := p.fresh(filepath.Join(f.dir, "undisturbed"))
 	must(f.t, err)
+	now, err := w.projectTree()
+	must(f.t, err)
+	for _, args := range append(slices.Clone(c.before), c.args) {
+		for i, arg := range args {
+			if i > 0 && (args[0] == "checkpoint" || args[0] == "guard" && i == 1) && arg[0] != '-' {
+				p.trees[arg] = append(p.trees[arg], now.sum())
+			}
+		}
+	}
 	live, err := w.liveTree()
 	must(f.t, err)
-	p.old, err = w.see()
-	must(f.t, err)
-	result, said, err := w.traced(trace.Options{Exit: func(c *trace.Call) { p.calls = append(p.calls, *c) }}, c.args...)
+	if p.old = make(seen); c.spoiled {
+		must(f.t, w.slots(p.old))
+	} else {
+		p.old, err = w.see()
+		must(f.t, err)
+	}
+	_, said, err := w.traced(trace.Options{Exit: func(c *trace.Call) { p.calls = append(p.calls, *c) }}, c.args...)
 	if errors.Is(err, trace.ErrNotPermitted) {
 		f.t.Skip(err)
 	}
 	must(f.t, err)
-	if result.Code != 0 {
+	if !p.done(said) {
 		f.t.Fatalf("%v: %v", c.args, said)
+	}
+	does := regexp.MustCompile(c.does)
+	if !slices.ContainsFunc(p.calls, func(call trace.Call) bool { return does.MatchString(call.String()) }) {
+		f.t.Fatalf("%s makes no call that matches %q", c.name, c.does)
 	}
 	p.new, err = w.see()
 	must(f.t, err)
@@ -119,7 +130,7 @@ func (f *fixtures) prepare(c command) *prepared {
 
 // traced runs the program under trace, with what it prints in files.
 func (w world) traced(o trace.Options, args ...string) (trace.Result, said, error) {
-	o.Root = w.project()
+	o.Root, o.Alone = w.project(), true
 	cmd := w.command(args...)
 	var printed [2]*os.File
 	for i := range printed {
@@ -148,8 +159,11 @@ var random = regexp.MustCompile(`[0-9a-f]{8,}|[0-9]{3,}`)
 // that may pile up between two collections of garbage, objects; names are made alike.
 func (w world) leftovers() (map[string]bool, error) {
 	names := make(map[string]bool)
-	for _, dir := range []string{".evoseal", ".git"} {
+	for _, dir := range []string{".evoseal", ".git", ".aside"} {
 		err := filepath.WalkDir(filepath.Join(w.project(), dir), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && dir == ".aside" {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -170,4 +184,4 @@ func (w world) leftovers() (map[string]bool, error) {
 	return names, nil
 }
 
-var object = regexp.MustCompile(`^(\.evoseal/)?\.git/objects/([0-9a-f]{2}/[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$`)
+var object = regexp.MustCompile(`^(\.evoseal/|\.aside/)?\.git/objects/([0-9a-f]{2}/[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(pack|idx))$`)

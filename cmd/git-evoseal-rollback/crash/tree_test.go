@@ -89,7 +89,7 @@ func (t tree) sum() string {
 // projectTree is what a checkpoint of the world's project must hold.
 func (w world) projectTree() (tree, error) {
 	t, err := readTree(w.project(), look{skip: func(path string) bool {
-		return path == ".git" || path == ".evoseal" || strings.HasSuffix(path, ".log")
+		return path == ".git" || path == ".evoseal" || path == ".aside/.git" || strings.HasSuffix(path, ".log")
 	}})
 	delete(t, ".")
 	return t, err
@@ -104,5 +104,5 @@ func slotTree(dir string) (tree, error) {
 
 // liveTree is all of the project that isn't the engine's.
 func (w world) liveTree() (tree, error) {
-	return readTree(w.project(), look{times: true, skip: func(path string) bool { return path == ".evoseal" }})
+	return readTree(w.project(), look{times: true, skip: func(path string) bool { return path == ".evoseal" || strings.HasPrefix(path, ".aside/") }})
 }

@@ -23,9 +23,16 @@ type world struct {
 }
 
 func (w world) project() string  { return filepath.Join(w.root, "project") }
-func (w world) store() string    { return filepath.Join(w.project(), ".evoseal/.git") }
 func (w world) target() string   { return filepath.Join(w.project(), ".evoseal/rollback_target") }
 func (w world) previous() string { return w.target() + ".previous" }
+
+// store is where a command of the table says, or else where it always is.
+func (w world) store() string {
+	if _, err := os.Stat(filepath.Join(w.project(), ".aside")); err == nil {
+		return filepath.Join(w.project(), ".aside/.git")
+	}
+	return filepath.Join(w.project(), ".evoseal/.git")
+}
 
 func (w world) env() []string {
 	return []string{
@@ -34,8 +41,14 @@ func (w world) env() []string {
 	}
 }
 
+// other is a target that is not the usual one.
+func (w world) other() string { return filepath.Join(w.project(), ".evoseal/other") }
+
 func (w world) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(w.binary, args...)
+	if args[0] == "sh" {
+		cmd = exec.Command(args[0], args[1:]...)
+	}
 	cmd.Dir, cmd.Env = w.project(), w.env()
 	return cmd
 }

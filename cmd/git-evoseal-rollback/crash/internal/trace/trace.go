@@ -36,6 +36,9 @@ type Options struct {
 	Enter func(n int, c *Call) Action
 	// Exit is told of each call that was made.
 	Exit func(c *Call)
+	// Alone leaves programs that it starts untraced: one with a process group of its own
+	// would wait for ever.
+	Alone bool
 	// Timeout ends a program that takes longer; zero is a minute.
 	Timeout time.Duration
 }
@@ -90,8 +93,10 @@ func run(cmd *exec.Cmd, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("wait for the program to start: %w", err)
 	}
 	t.threads[pid] = &thread{}
-	const follow = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
-		unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
+	follow := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
+	if !o.Alone {
+		follow |= unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+	}
 	if err := unix.PtraceSetOptions(pid, follow); err != nil {
 		unix.Kill(-pid, unix.SIGKILL)
 		return Result{}, errors.Join(ErrNotPermitted, err)
