@@ -4,10 +4,11 @@ package crash
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestKillSoak(t *testing.T) {
 		must(t, err)
 	}
 	w := newWorld(t, filepath.Join(roomFor(t), "soak"), buildProgram(t))
-	s := &soak{world: w, t: t, lot: rand.New(rand.NewPCG(seed, 0)), ledger: make(map[string]string), took: make(map[string]time.Duration)}
+	s := newSoak(t, w, seed)
 	s.fill(files)
 	until := time.Now().Add(length)
 	report := time.Now().Add(time.Minute)
@@ -56,22 +57,36 @@ func TestKillSoak(t *testing.T) {
 
 type soak struct {
 	world
+	*books
 	t   *testing.T
 	lot *rand.Rand
-	// ledger holds the versions that were said to be recorded, and what they hold.
-	ledger map[string]string
-	// doubtful are versions whose recording was killed.
-	doubtful map[string]string
-	// records is how many were said to be in the history, or were seen there.
-	records int
 	// took is how long each command took last when it wasn't killed.
 	took map[string]time.Duration
+	// was is what the target and the tree before it held after the last round, live what
+	// the project did.
+	was  slots
+	live string
 
+	begun                              time.Time
+	running, inspecting                time.Duration
 	rounds, kills, losses, edits, next int
 }
 
+// slots are sums of what the target holds and the tree kept for undo; one that isn't
+// there is empty.
+type slots struct{ target, previous string }
+
+func newSoak(t *testing.T, w world, seed uint64) *soak {
+	return &soak{
+		world: w, t: t, lot: rand.New(rand.NewPCG(seed, 0)), books: newBooks(w),
+		took: make(map[string]time.Duration), begun: time.Now(),
+	}
+}
+
 func (s *soak) String() string {
-	return fmt.Sprintf("%d rounds, %d killed, %d checkpoints, %d records, %d losses", s.rounds, s.kills, len(s.ledger), s.records, s.losses)
+	return fmt.Sprintf("%d rounds, %d killed, %d checkpoints, %d records, %d losses; of %v, %v in commands and %v in inspections",
+		s.rounds, s.kills, len(s.versions), len(s.records), s.losses,
+		time.Since(s.begun).Round(time.Second), s.running.Round(time.Second), s.inspecting.Round(time.Second))
 }
 
 func (s *soak) lossf(format string, args ...any) {
@@ -84,9 +99,10 @@ func (s *soak) fill(files int) {
 	for i := range files {
 		s.write(s.t, fmt.Sprintf("project/d%02d/e%02d/f%05d", i%20, i/20%20, i), strings.Repeat(fmt.Sprintf("file %d\n", i), i%200))
 	}
-	s.doubtful = make(map[string]string)
+	s.live = s.held(s.project())
 	s.checkpoint(false)
 	s.mustRun(s.t, "rollback", "s0")
+	s.was = slots{target: s.held(s.target())}
 }
 
 // change edits a few files, and adds and removes some.
@@ -97,39 +113,102 @@ func (s *soak) change() {
 		s.write(s.t, name, fmt.Sprintf("edit %d\n", s.edits))
 		os.Remove(filepath.Join(s.root, fmt.Sprintf("project/d%02d/e%02d/edit%d", s.lot.IntN(20), s.lot.IntN(20), s.lot.IntN(40))))
 	}
+	s.live = s.held(s.project())
 }
 
 // round runs one command, kills it or not, and looks at what that one could harm.
 func (s *soak) round() {
 	s.rounds++
 	killed := s.lot.IntN(10) > 0
-	switch s.lot.IntN(8) {
-	case 0, 1:
+	may := []string{s.was.target}
+	// The first so many don't come near the target; inspections look there anyway.
+	const quiet = 12
+	n := s.lot.IntN(32)
+	switch {
+	case n < 8:
 		s.change()
 		s.checkpoint(killed)
-	case 2, 3, 4:
-		s.try(killed, true, "rollback", "--force", s.anyVersion())
-		s.target()
-	case 5:
-		s.try(killed, true, "undo")
-		s.target()
-	case 6:
-		s.try(killed, true, "mark", s.anyVersion(), []string{"good", "bad"}[s.lot.IntN(2)])
-	case 7:
-		s.try(killed, true, "policy", "set", "rollback.maxAttempts", fmt.Sprint(3+s.lot.IntN(100)))
+	case n < 10:
+		s.try(killed, "mark", s.anyListed(), []string{"good", "bad"}[s.lot.IntN(2)])
+	case n < quiet:
+		s.policySet(killed)
+	case n < 22:
+		may = s.rollback(killed)
+	case n < 26:
+		may = s.undo(killed)
+	case n < 28:
+		s.prune(killed)
+	default:
+		s.try(killed, [][]string{{"gc"}, {"gc", "--prune", "now"}, {"gc", "--aggressive"}, {"doctor"}}[n-28]...)
 	}
-	if s.rounds%20 == 0 {
+	if n >= quiet {
+		s.looked(may)
+	}
+	if s.rounds%25 == 0 {
 		s.inspect()
 	}
 }
 
-func (s *soak) anyVersion() string {
-	all := slices.Sorted(maps.Keys(s.ledger))
-	return all[s.lot.IntN(len(all))]
+// rollback returns what the target may hold then.
+func (s *soak) rollback(killed bool) []string {
+	version := s.anyListed()
+	done := s.try(killed, "rollback", "--json", "--force", version)
+	may := slices.Clone(s.versions[version].holds)
+	if !done {
+		may = append(may, s.was.target)
+	}
+	return may
 }
 
+func (s *soak) undo(killed bool) []string {
+	done := s.try(killed, "undo", "--json")
+	switch {
+	case s.was.previous == "":
+		// It finishes an exchange that was cut off, and undoes that.
+		return nil
+	case done:
+		return []string{s.was.previous}
+	}
+	return []string{s.was.target, s.was.previous}
+}
+
+// looked compares both slots with what they may hold by now; a target of which nothing is
+// said must hold something that was recorded once.
+func (s *soak) looked(may []string) {
+	now := slots{target: s.held(s.target()), previous: s.held(s.previous())}
+	switch {
+	case !s.known[now.target]:
+		s.lossf("the target holds no version")
+	case may != nil && !slices.Contains(may, now.target):
+		s.lossf("the target holds neither what it did nor what it should")
+	}
+	switch now.previous {
+	case "", s.was.previous, s.was.target:
+	default:
+		if s.was.previous != "" || !s.known[now.previous] {
+			s.lossf("the tree before the target's is neither the old one nor the new one")
+		}
+	}
+	s.was = now
+}
+
+func (s *soak) anyListed() string {
+	return s.pick("refs/tags/")
+}
+
+// pick takes one of the versions below a prefix of refs; there may be none.
+func (s *soak) pick(prefix string) string {
+	all := strings.Fields(s.git(s.store(), "for-each-ref", "--format=%(refname)", prefix).out)
+	if len(all) == 0 {
+		return ""
+	}
+	return path.Base(all[s.lot.IntN(len(all))])
+}
+
+var recordID = regexp.MustCompile(`"id":"([^"]+)"`)
+
 // try runs a command and says whether it ended by itself, and well.
-func (s *soak) try(killed, recorded bool, args ...string) bool {
+func (s *soak) try(killed bool, args ...string) bool {
 	cmd := s.command(args...)
 	out, err := os.Create(filepath.Join(s.root, "said"))
 	must(s.t, err)
@@ -143,15 +222,17 @@ func (s *soak) try(killed, recorded bool, args ...string) bool {
 		defer kill.Stop()
 	}
 	cmd.Wait()
+	s.running += time.Since(begun)
+	said, err := os.ReadFile(out.Name())
+	must(s.t, err)
 	switch {
 	case cmd.ProcessState.Success():
 		s.took[args[0]] = time.Since(begun)
-		if recorded && args[0] != "policy" && args[0] != "mark" {
-			s.records++
+		if args[0] == "rollback" || args[0] == "undo" {
+			s.records[string(recordID.FindSubmatch(said)[1])] = true
 		}
 		return true
 	case cmd.ProcessState.Exited():
-		said, _ := os.ReadFile(out.Name())
 		// A rollback that was cut off may have used the previous tree up.
 		if args[0] != "undo" || !strings.Contains(string(said), "no previous tree") {
 			s.lossf("%v failed: %s: %s", args, cmd.ProcessState, said)
@@ -162,122 +243,34 @@ func (s *soak) try(killed, recorded bool, args ...string) bool {
 	return false
 }
 
-// checkpoint records the project as it is, under the next name.
+// checkpoint records the project as it is, mostly under the next name.
 func (s *soak) checkpoint(killed bool) {
 	version := fmt.Sprintf("s%d", s.next)
-	s.next++
-	holds := s.hashed(s.project())
-	if s.try(killed, false, "checkpoint", version) {
-		s.ledger[version] = holds
-	} else {
-		s.doubtful[version] = holds
+	if s.next == 0 || s.lot.IntN(5) > 0 {
+		s.next++
+		s.enter(version, s.live, s.try(killed, "checkpoint", version))
+		return
+	}
+	version = s.anyListed()
+	s.enter(version, s.live, s.try(killed, "checkpoint", "--force", version))
+}
+
+func (s *soak) policySet(killed bool) {
+	value := fmt.Sprint(3 + s.lot.IntN(100))
+	if s.try(killed, "policy", "set", "rollback.maxAttempts", value) {
+		s.attempts = nil
+	}
+	s.attempts = append(s.attempts, value)
+	if got := s.policy("rollback.maxAttempts"); !slices.Contains(s.attempts, got) {
+		s.lossf("the policy says %q, not one of %q", got, s.attempts)
 	}
 }
 
-// hashed asks git what blobs the files of a directory are.
-func (s *soak) hashed(dir string) string {
-	var paths, lines []string
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		rel, _ := filepath.Rel(dir, path)
-		switch {
-		case err != nil:
-			return err
-		case rel == ".git" || rel == ".evoseal":
-			if d.IsDir() {
-				return filepath.SkipDir
-			}
-		case d.Type().IsRegular() && !strings.HasSuffix(rel, ".log"):
-			paths = append(paths, rel)
-		}
-		return nil
-	})
-	must(s.t, err)
-	cmd := s.gitCommand(dir, "hash-object", "--no-filters", "--stdin-paths")
-	cmd.Stdin = strings.NewReader(strings.Join(paths, "\n") + "\n")
-	said := ended(cmd)
-	ids := strings.Fields(said.out)
-	if said.code != 0 || len(ids) != len(paths) {
-		s.t.Fatalf("hash-object: %v", said)
+// prune lets versions go, so that there aren't more and more, or brings one back.
+func (s *soak) prune(killed bool) {
+	if version := s.pick("refs/evoseal/pruned/"); version != "" && s.lot.IntN(2) == 0 && !s.listed(version) {
+		s.try(killed, "prune", "restore", version)
+		return
 	}
-	for i, path := range paths {
-		lines = append(lines, ids[i]+"\t"+path)
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// recorded asks git what blobs a checkpoint holds.
-func (s *soak) recorded(version string) (string, error) {
-	said := s.git(s.store(), "ls-tree", "-r", "refs/tags/"+version)
-	if said.code != 0 {
-		return "", fmt.Errorf("%v", said)
-	}
-	var lines []string
-	for line := range strings.Lines(said.out) {
-		meta, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		fields := strings.Fields(meta)
-		if fields[0] != "120000" {
-			lines = append(lines, fields[2]+"\t"+path)
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n"), nil
-}
-
-// target must hold some version, all of it.
-func (s *soak) target() {
-	holds := s.hashed(s.world.target())
-	for _, all := range []map[string]string{s.ledger, s.doubtful} {
-		for _, other := range all {
-			if other == holds {
-				return
-			}
-		}
-	}
-	s.lossf("the target holds no version: %d files", strings.Count(holds, "\n")+1)
-}
-
-// inspect compares the whole store with the ledger.
-func (s *soak) inspect() {
-	if said := s.git(s.store(), "fsck", "--strict", "--no-dangling"); said.code != 0 || strings.Contains(said.err, "error") {
-		s.lossf("git fsck: %v", said)
-	}
-	for version, holds := range s.doubtful {
-		if now, err := s.recorded(version); err == nil {
-			if now != holds {
-				s.lossf("%s, killed while it was recorded, holds something else", version)
-			}
-			s.ledger[version] = holds
-			delete(s.doubtful, version)
-		}
-	}
-	for version, holds := range s.ledger {
-		if now, err := s.recorded(version); err != nil || now != holds {
-			s.lossf("%s is lost: %v", version, err)
-		}
-	}
-	for _, args := range [][]string{{"verify", "--all"}, {"history", "verify"}} {
-		if said := s.run(args...); said.code != 0 {
-			s.lossf("%v: %v", args, said)
-		}
-	}
-	if n := strings.Count(s.run("history", "--json", "-n", "0").out, "\n"); n < s.records {
-		s.lossf("%d records, of %d that were said to be there", n, s.records)
-	} else {
-		s.records = n
-	}
-}
-
-// clean looks for leftovers after the last kill.
-func (s *soak) clean() {
-	s.mustRun(s.t, "doctor")
-	names, err := s.leftovers()
-	must(s.t, err)
-	for name := range names {
-		for _, bad := range []string{"tmp_", "reflock-", ".init-", ".pending", "evoseal_", ".lock.", "refs/tags/X.lock"} {
-			if strings.Contains(name, bad) {
-				s.lossf("%s is left over", name)
-			}
-		}
-	}
+	s.try(killed, "prune", "--keep-last", "30")
 }
