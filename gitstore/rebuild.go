@@ -78,7 +78,7 @@ func (s *Store) Rebuild(ctx context.Context, req RebuildRequest) (*RebuildReport
 		}
 		defer unlock()
 	}
-	steps := []func() error{r.settings, r.locks, r.packedRefs, r.lostRefs, r.packs}
+	steps := []func() error{r.settings, r.locks, r.packedRefs, r.packs, r.lostRefs}
 	if req.Objects {
 		steps = append(steps, r.objects, r.putPacksAside)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,38 @@ func TestUnneededHalvesAreNoDamage(t *testing.T) {
 	}
 	if m := w.rebuild(s, RebuildRequest{Objects: true}); len(m) != 0 || len(w.packFiles(s)) != 1 {
 		t.Errorf("left: %+v", m)
+	}
+	w.fsck()
+}
+
+// A tag that is gone leads to a pack whose index is gone: the pack is needed, though no
+// ref says so, and comes first.
+func TestTagAndItsIndexAreMendedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.store()
+	w.write("f", "1")
+	w.record(s, RecordRequest{Version: "v1"})
+	before := w.packFiles(s)
+	w.write("f", "2")
+	w.record(s, RecordRequest{Version: "v2"})
+	after := w.packFiles(s)
+	w.write("f", "3")
+	w.record(s, RecordRequest{Version: "v3", Parent: "v1"})
+	for _, pack := range after {
+		if !slices.Contains(before, pack) {
+			w.must(os.Remove(strings.TrimSuffix(pack, ".pack") + ".idx"))
+		}
+	}
+	w.must(os.Remove(filepath.Join(s.Dir(), "refs/tags/v2")))
+	for _, dry := range []bool{true, false} {
+		want := Mended
+		if dry {
+			want = Mendable
+		}
+		m := w.rebuild(w.store(), RebuildRequest{Objects: true, DryRun: dry})
+		if len(m) != 2 || m[0].Kind != "index" || m[0].State != want || m[1].What != "refs/tags/v2" || m[1].State != want {
+			t.Errorf("dry %v: %+v", dry, m)
+		}
 	}
 	w.fsck()
 }

@@ -47,10 +47,13 @@ func kindOf(p odb.PackProblem) string {
 }
 
 // unneeded says that the other half of a pack is missed by nobody: a process died
-// while it wrote or removed the pack.
+// while it wrote or removed the pack. A ref that is gone may well miss it.
 func (r *rebuild) unneeded(p odb.PackProblem) bool {
 	if p.Spare || p.Pack != nil {
 		return p.Spare
+	}
+	if gone, err := r.s.lostRefs(); err != nil || len(gone) > 0 {
+		return false
 	}
 	return r.s.reach(r.ctx, r.s.db.NewReach(), false) == nil
 }

@@ -106,7 +106,7 @@ func (r *rebuild) lostRef(l refs.LostRef) {
 		if all, err := s.Checkpoints(r.ctx); err == nil && len(all) > 0 {
 			to = all[0].Commit
 		}
-	case len(l.Was) > 0 && s.couldName(l.Name, l.Was[0]):
+	case len(l.Was) > 0 && (s.couldName(l.Name, l.Was[0]) || r.would[l.Was[0]]):
 		to = l.Was[0]
 	case strings.HasPrefix(l.Name, replacedRef):
 		to = r.replacedTag(l.Name)
