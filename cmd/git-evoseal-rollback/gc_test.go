@@ -42,6 +42,7 @@ const killedCheckpoints = 25
 
 func newKilled(t *testing.T, base string) *killed {
 	t.Helper()
+	useShipped(t)
 	for name, value := range map[string]string{"HOME": t.TempDir(), "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.invalid"} {
 		t.Setenv(name, value)
 	}

@@ -52,6 +52,7 @@ func TestLiveProjectIsNeverTouched(t *testing.T) {
 	} else if testing.Short() {
 		more = func(done int) bool { return done < 3 }
 	}
+	useShipped(t)
 	tally := &liveTally{codes: make(map[int]int), done: make(map[string]int)}
 	for more(tally.sequences) && !t.Failed() {
 		p := newLiveProject(t, rand.New(rand.NewPCG(seed, uint64(tally.sequences))))

@@ -20,14 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain lets the test binary stand on PATH under the program's name, so that
-// git finds it as it finds the real one.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"git-evoseal-rollback": func() { os.Exit(mainCode()) },
-	})
-}
-
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",

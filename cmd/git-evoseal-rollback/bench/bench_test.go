@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/programtest"
 )
 
 // TestMain lets the test binary start itself, as the program does.
@@ -186,9 +188,9 @@ func onlyPrograms(t *testing.T, names ...string) {
 // and reads the document.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "git-evoseal-rollback")
-	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := programtest.Build(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	onlyPrograms(t, "git", "go", "cp", "tar")
 	if shm, err := os.MkdirTemp("/dev/shm", "evoseal-bench-test-"); err == nil {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/programtest"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/gitstoretest"
 	"github.com/otiai10/copy"
 )
 
@@ -122,13 +124,7 @@ func buildProgram(t *testing.T) string {
 }
 
 var built = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(os.Getenv(binaryDir), "git-evoseal-rollback")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return path, nil
+	return programtest.Build(os.Getenv(binaryDir))
 })
 
 // binaryDir is the variable that says where the program is built.
@@ -136,7 +132,11 @@ const binaryDir = "EVOSEAL_CRASH_BINARIES"
 
 // TestMain gives the program a place and removes it again.
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "evoseal-crash-")
+	err := gitstoretest.UseMemory()
+	dir := ""
+	if err == nil {
+		dir, err = os.MkdirTemp("", "evoseal-crash-")
+	}
 	if err == nil {
 		err = os.Setenv(binaryDir, dir)
 	}
@@ -149,15 +149,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// roomFor is a scratch directory, in memory where there is such a place: syncing is
-// what the programs do most.
+// roomFor is a scratch directory, whose read-only directories are removed as well.
 func roomFor(t testing.TB) string {
 	t.Helper()
-	parent := ""
-	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() && os.Getenv("TMPDIR") == "" {
-		parent = "/dev/shm"
-	}
-	dir, err := os.MkdirTemp(parent, "evoseal-crash-")
+	dir, err := os.MkdirTemp("", "evoseal-crash-")
 	if err != nil {
 		t.Fatal(err)
 	}
