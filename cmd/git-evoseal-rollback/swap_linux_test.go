@@ -23,7 +23,7 @@ import (
 const swapPatterns = "EVOSEAL_TEST_SWAP"
 
 // swapTime is how long an ordinary run of each attack takes.
-const swapTime = 3 * time.Second
+const swapTime = 2 * time.Second
 
 // TestSwapProcess is the second process, not a test: it exchanges directories for
 // symbolic links in a tight loop until its standard input ends.
