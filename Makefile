@@ -50,6 +50,10 @@ cross:
 # The race detector is the one thing that takes a C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
+# It sleeps for a second at the end of each process unless it is told not to, and the
+# tests start thousands.
+race: export GORACE ?= atexit_sleep_ms=0
+
 .PHONY: race
 race:
 	$(if $(RACE),,@echo 'there is no C compiler, so the tests run without the race detector')

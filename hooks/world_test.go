@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/gitstoretest"
 	"github.com/evoseal/git-evoseal-rollback/manager"
 )
 
@@ -19,6 +20,10 @@ const childVariable = "EVOSEAL_TEST_HOOK"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "" {
+		if err := gitstoretest.UseMemory(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(m.Run())
 	}
 	os.Unsetenv(childVariable)

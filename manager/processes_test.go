@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/gitstoretest"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 	"github.com/evoseal/git-evoseal-rollback/manager/event"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
@@ -25,6 +26,10 @@ const childVariable = "EVOSEAL_TEST_CHILD"
 func TestMain(m *testing.M) {
 	work, dir, _ := strings.Cut(os.Getenv(childVariable), " ")
 	if work == "" {
+		if err := gitstoretest.UseMemory(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		code := m.Run()
 		if longHistoryDir != "" {
 			os.RemoveAll(longHistoryDir)

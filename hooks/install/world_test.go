@@ -9,7 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/gitstoretest"
 )
+
+func TestMain(m *testing.M) {
+	if err := gitstoretest.UseMemory(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // world is a repository, a remote, and a program that stands for ours: it logs its
 // arguments and its input.
