@@ -11,8 +11,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/gitstoretest"
 	"golang.org/x/sys/unix"
 )
+
+func TestMain(m *testing.M) {
+	if err := gitstoretest.UseMemory(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // world is a project in a directory of its own, with a git that knows nothing
 // of the machine's configuration.

@@ -31,6 +31,8 @@ func TestGoroot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("copies GOROOT, twice")
 	}
+	// The whole way once in real size where people have their projects, too.
+	gitstoretest.UseDisk(t)
 	g := newGoroot(t)
 	g.checkpoint("v1", false)
 	g.copyTo(g.asItWas, g.project)

@@ -2,6 +2,7 @@ package gitstoretest
 
 import (
 	"os"
+	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,7 +11,7 @@ const (
 	memoryDir = "/dev/shm"
 	// memoryNeeded is more than all tests at once take there. Containers often have
 	// no more than 64 MiB.
-	memoryNeeded = 4 << 30
+	memoryNeeded = 2 << 30
 )
 
 // UseMemory lets temporary directories lie in memory, where there is such a place
@@ -26,4 +27,12 @@ func UseMemory() error {
 		return nil
 	}
 	return os.Setenv("TMPDIR", memoryDir)
+}
+
+// UseDisk takes UseMemory back for one test.
+func UseDisk(tb testing.TB) {
+	tb.Helper()
+	if os.Getenv("TMPDIR") == memoryDir {
+		tb.Setenv("TMPDIR", "")
+	}
 }
