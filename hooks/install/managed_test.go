@@ -216,7 +216,7 @@ func npm(t *testing.T, dir string, packages ...string) {
 	if testing.Short() {
 		t.Skip("asks a registry")
 	}
-	cmd := exec.Command("npm", append([]string{"install", "--no-audit", "--no-fund", "--fetch-timeout=20000", "--fetch-retries=1"}, packages...)...)
+	cmd := exec.Command("npm", append([]string{"install", "--no-audit", "--no-fund", "--prefer-offline", "--cache", npmCache, "--fetch-timeout=20000", "--fetch-retries=1"}, packages...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Skipf("npm install %v: %v\n%s", packages, err, out)

@@ -14,12 +14,21 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := gitstoretest.UseMemory(); err != nil {
+	err := gitstoretest.UseMemory()
+	if err == nil {
+		npmCache, err = os.MkdirTemp("", "evoseal-npm-")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(npmCache)
+	os.Exit(code)
 }
+
+// npmCache is where npm keeps what it downloads: each test has a home of its own.
+var npmCache string
 
 // world is a repository, a remote, and a program that stands for ours: it logs its
 // arguments and its input.
