@@ -123,10 +123,10 @@ LEAKS ?= 10000
 soak-leaks:
 	EVOSEAL_LEAKS=$(LEAKS) $(GO) test -count=1 -timeout 0 -v -run '^TestNothingPilesUp$$' ./manager
 
-## soak-kill: random commands on 10,000 files, killed at random for SOAK, and what git says of the rest
+## soak: random commands on 10,000 files, killed at random for SOAK, and what git says of the rest
 SOAK ?= 10m
-.PHONY: soak-kill
-soak-kill:
+.PHONY: soak
+soak:
 	EVOSEAL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v -run TestKillSoak ./cmd/git-evoseal-rollback/crash
 
 ## soak-races: 32 processes at once on one store for RACES, beside plain git and a user, and whether all that they were told is so

@@ -112,6 +112,8 @@ func TestTreeBombs(t *testing.T) {
 		if soaking() {
 			// These write as much as the limit lets them.
 			lines = append(lines, "rollback evil", "rollback evil --branch b")
+		} else if leaf != "100644" {
+			lines = lines[:1]
 		}
 		for _, line := range lines {
 			if r := w.run(strings.Fields(line)...); r.code != 14 {

@@ -36,6 +36,9 @@ func TestHostileHugeNotes(t *testing.T) {
 		"values without number": {head + `"kind":"report","report":{"problems":[`, `"",`, 10 << 20, `""]}}` + "\n", false},
 		"names without number":  {head + `"considered":[`, "{},", 2 << 20, "{}]}\n", false},
 	} {
+		if !soaking() && !c.damage && !strings.HasPrefix(name, "tests") {
+			continue
+		}
 		forged := w.notesOf(w.bigBlob(c.head, c.part, c.n, c.tail), commit, policy)
 		for _, book := range []string{"history", "verdicts"} {
 			ref := "refs/notes/evoseal/" + book
@@ -121,8 +124,11 @@ func TestHostileMeta(t *testing.T) {
 	w := newHostileWorld(t)
 	w.remember()
 	lists := map[string]string{"modes": "{}", "empty_dirs": `""`, "nested": "{}", "skipped": "{}"}
-	for _, name := range slices.Sorted(maps.Keys(lists)) {
+	for i, name := range slices.Sorted(maps.Keys(lists)) {
 		for _, n := range []int{40 << 20, 2<<20 - 100} {
+			if !soaking() && (i > 1 || i == 1 && n > 2<<20) {
+				continue
+			}
 			note := w.bigBlob(`{"schema":1,"files":10,"bytes":1000,"`+name+`":[`, lists[name]+",", n, lists[name]+"]}\n")
 			w.forge(w.tree(), "Meta: "+note+"\n")
 			if n > 2<<20 {

@@ -13,6 +13,6 @@
 // against.
 //
 // `go test` looks at a part of the states, `make crash` at all of them, and
-// `make soak-kill` kills at random times for as long as it is told to, and
+// `make soak` kills at random times for as long as it is told to, and
 // `make soak-races` has 32 processes at once.
 package crash
