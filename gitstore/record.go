@@ -188,9 +188,10 @@ func (r *recording) settleName() (ref string, old ID, err error) {
 		switch {
 		case errors.Is(err, refs.ErrNotFound):
 			return ref, ID{}, nil
-		case r.generated:
 		case err != nil:
+			// Another name wouldn't do: it may be packed-refs that can't be read.
 			return "", ID{}, refError(err)
+		case r.generated:
 		case !r.req.Force:
 			return "", ID{}, &ExistsError{Version: r.req.Version}
 		default:

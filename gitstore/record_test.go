@@ -408,3 +408,19 @@ func TestHostileConfigurationRunsNothing(t *testing.T) {
 		t.Error("a configured program was run")
 	}
 }
+
+// TestNamesBesideDamage: a name is not made up for ever where none can be looked for.
+func TestNamesBesideDamage(t *testing.T) {
+	w := newWorld(t)
+	w.write("f", "x")
+	s := w.store()
+	w.record(s, RecordRequest{})
+	w.git("--git-dir=.evoseal/.git", "pack-refs", "--all")
+	packed := filepath.Join(s.dir, "packed-refs")
+	data, err := os.ReadFile(packed)
+	w.must(err)
+	w.must(os.WriteFile(packed, append(data, "half a line"...), 0o644))
+	if _, err := s.Record(t.Context(), RecordRequest{}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("recorded beside a malformed line: %v", err)
+	}
+}
