@@ -47,6 +47,8 @@ func (s *Store) checkName(name string) error {
 	return nil
 }
 
+var errNotName = errors.New("that is no name of a file")
+
 // shown is a name as an error can hold it: whoever forged it chose its length, too.
 func shown(name string) string {
 	const most = 64
@@ -102,9 +104,9 @@ func (s *Store) checkEntry(list []odb.TreeEntry, i int) error {
 	if err := s.checkName(e.Name); err != nil {
 		return err
 	}
-	switch e.Mode {
-	case scan.ModeFile, scan.ModeExec, scan.ModeSymlink, modeGroupWrite:
-	case scan.ModeDir:
+	switch {
+	case isRecorded(e.Mode):
+	case e.Mode == scan.ModeDir:
 		// A file of the same name may be some way before the directory.
 		_, found := slices.BinarySearchFunc(list[:i], e.Name, func(o odb.TreeEntry, name string) int {
 			return scan.CompareNames(o.Name, o.Mode, name, scan.ModeFile)
@@ -126,6 +128,15 @@ func (s *Store) checkEntry(list []odb.TreeEntry, i int) error {
 		return fmt.Errorf("stands after %q: the tree is not sorted", shown(before.Name))
 	}
 	return nil
+}
+
+// isRecorded says whether files have that mode in checkpoints.
+func isRecorded(mode uint32) bool {
+	switch mode {
+	case scan.ModeFile, scan.ModeExec, scan.ModeSymlink, modeGroupWrite:
+		return true
+	}
+	return false
 }
 
 // modeGroupWrite is a mode of files that early versions of git wrote.

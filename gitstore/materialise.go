@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
@@ -59,8 +58,11 @@ type Materialised struct {
 	root  *slotDir
 	index []*gitindex.Entry
 	paths []string
+	empty []Path
 	// slot is what LinkSlot made of the directory.
 	slot *Slot
+	// started is when the work was, by the clock of the sink's file system.
+	started int64
 }
 
 // ErrNoPath says that a checkpoint holds nothing under a path.
@@ -97,6 +99,9 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	}
 	m := s.newMaterialiser(ctx, req, meta, filter)
 	m.limit = limit
+	if m.started, err = dirfd.Now(top.FD); err != nil {
+		s.log.Debug("the target's file system doesn't tell the time", "error", err)
+	}
 	done := report(req.Progress, func() Progress {
 		return Progress{m.files.Load(), req.Checkpoint.Files, m.bytes.Load(), req.Checkpoint.Bytes}
 	})
@@ -133,14 +138,11 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 
 func (s *Store) newMaterialiser(ctx context.Context, req MaterialiseRequest, meta Meta, filter *pathFilter) *materialiser {
 	m := &materialiser{
-		s: s, sink: req.Sink, base: meta.Base, modes: make(map[string]Perm, len(meta.Modes)),
+		s: s, sink: req.Sink, bits: newPermissions(meta), empty: meta.EmptyDirs,
 		filter: filter, list: worklist.New[*matWorker](ctx),
 	}
 	if req.Filled != nil {
-		m.written = req.Filled.tree.written
-	}
-	for _, mode := range meta.Modes {
-		m.modes[string(mode.Path)] = mode.Perm
+		m.settled = req.Filled.tree.settled
 	}
 	return m
 }
@@ -149,13 +151,14 @@ func (s *Store) newMaterialiser(ctx context.Context, req MaterialiseRequest, met
 type materialiser struct {
 	s      *Store
 	sink   Sink
-	base   BaseModes
-	modes  map[string]Perm
+	bits   *permissions
+	empty  []Path
 	filter *pathFilter
 	limit  *sizeLimit
 	list   *worklist.List[*matWorker]
-	// written is when the sink was filled before.
-	written time.Time
+	// settled is as in [Slot], of what the sink was filled with before; started is when
+	// this work was, by the same clock.
+	settled, started int64
 
 	files, bytes, copied, unchanged atomic.Int64
 
@@ -185,9 +188,9 @@ func (m *materialiser) result(paths []string) *Materialised {
 		Files: m.files.Load(), Bytes: m.bytes.Load(), Copied: m.copied.Load(), Unchanged: m.unchanged.Load(), paths: paths,
 	}
 	out.Inflated = out.Files - out.Copied - out.Unchanged
-	out.root = m.root
+	out.root, out.started, out.empty = m.root, m.started, m.empty
 	out.index = m.root.appendTo(make([]*gitindex.Entry, 0, out.Files))
-	out.RootPerm = m.perm("", scan.ModeDir)
+	out.RootPerm = m.bits.of("", scan.ModeDir)
 	return out
 }
 

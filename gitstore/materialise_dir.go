@@ -100,7 +100,7 @@ func (m *materialiser) dir(w *matWorker, t dirTask) {
 // want lists what the directory is to hold.
 func (m *materialiser) want(w *matWorker, t dirTask) error {
 	if t.out == t.was {
-		return nil
+		return m.checkReused(t.out)
 	}
 	list, err := m.entries(w, t)
 	if err == nil {
@@ -180,9 +180,6 @@ func (m *materialiser) openDir(t *dirTask, parent *dirfd.Handle, name string) (e
 		t.was = nil
 	}
 	t.h, err = m.mkdir(parent, name, t.out.path)
-	if err == nil {
-		t.h.AtLast(t.out.takeStamp)
-	}
 	return err
 }
 
@@ -205,7 +202,7 @@ func (m *materialiser) mkdir(parent *dirfd.Handle, name, path string) (*dirfd.Ha
 // setPerm gives a directory its bits: at once if its owner may still fill it
 // then, else at the end. It takes over the handle.
 func (m *materialiser) setPerm(h *dirfd.Handle, path string) error {
-	perm := m.perm(path, scan.ModeDir)
+	perm := m.bits.of(path, scan.ModeDir)
 	if perm&0o700 != 0o700 {
 		m.mu.Lock()
 		m.perms = append(m.perms, latePerm{h, perm})
@@ -217,21 +214,6 @@ func (m *materialiser) setPerm(h *dirfd.Handle, path string) error {
 		return &fs.PathError{Op: "chmod", Path: path, Err: err}
 	}
 	return nil
-}
-
-// perm is what the entry's bits are to be.
-func (m *materialiser) perm(path string, mode uint32) Perm {
-	perm, ok := Perm(0), false
-	if len(m.modes) > 0 {
-		perm, ok = m.modes[path]
-	}
-	if !ok {
-		perm = m.base.of(mode)
-	}
-	if mode != scan.ModeDir {
-		perm &= 0o1777
-	}
-	return perm
 }
 
 func (m *materialiser) applyPerms() error {

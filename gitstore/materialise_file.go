@@ -100,7 +100,7 @@ func (m *materialiser) symlink(h *dirfd.Handle, name string, id ID) (dirfd.Stat,
 }
 
 func (m *materialiser) file(w *matWorker, t dirTask, it *slotItem) (st dirfd.Stat, how origin, err error) {
-	perm := m.perm(it.file.Name, it.file.Mode)
+	perm := m.bits.of(it.file.Name, it.file.Mode)
 	fd, err := dirfd.Create(t.h.FD, it.name, uint32(perm))
 	if err != nil {
 		return st, how, &fs.PathError{Op: "create", Path: it.name, Err: err}

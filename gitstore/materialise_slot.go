@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -99,7 +100,8 @@ func (m *materialiser) reopen(t *dirTask, parent *dirfd.Handle, name string) err
 	}
 	st, err := dirfd.Fstat(h.FD)
 	t.known = err == nil && stampOf(st) == t.was.stamp
-	// What is listed from here on is what was there then.
+	// What is listed from here on is what was there then. Where anything is done, the
+	// times will be others.
 	t.out.stamp = stampOf(st)
 	if err == nil && st.Mode&0o700 != 0o700 {
 		err = unix.Fchmod(h.FD, 0o700)
@@ -109,60 +111,71 @@ func (m *materialiser) reopen(t *dirTask, parent *dirfd.Handle, name string) err
 		h.Release()
 		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	if Perm(st.Perm()) != m.perm(path, scan.ModeDir) {
+	if Perm(st.Perm()) != m.bits.of(path, scan.ModeDir) {
 		if err := m.setPerm(h.Hold(), path); err != nil {
 			h.Release()
 			return err
 		}
 	}
-	h.AtLast(t.out.takeStamp)
 	t.h = h
 	return nil
 }
 
+// checkReused refuses names and kinds that no tree of a checkpoint has: they come from an
+// index, and its hash only tells that a tree has them, too.
+func (m *materialiser) checkReused(d *slotDir) error {
+	if err := m.limit.entries.take(len(d.items)); err != nil {
+		return err
+	}
+	for i := range d.items {
+		it := &d.items[i]
+		err := m.sink.CheckName(it.name)
+		switch {
+		case err != nil:
+		case it.name == "" || it.name == "." || it.name == "..":
+			err = errNotName
+		case it.sub != nil && d.find(it.name, false) != nil:
+			err = errors.New("is there twice, as a file and as a directory")
+		case it.sub == nil && !isRecorded(it.file.Mode):
+			err = fmt.Errorf("its mode %o is none that is ever recorded", it.file.Mode)
+		}
+		if err != nil {
+			return &FormError{Object: d.tree, Path: d.path, Err: fmt.Errorf("entry %q: %w", shown(it.name), err)}
+		}
+	}
+	return nil
+}
+
 // kept returns the index's entry of a file that the sink still has, and its size;
-// nil when that isn't, or may not be, the one that is wanted.
+// nil when that isn't, or may not be, the one that is wanted. What somebody has under
+// another name as well is none of ours any more, and what has other bits is written anew:
+// changing them would change whatever else the file is.
 func (m *materialiser) kept(w *matWorker, h *dirfd.Handle, was *slotItem, want *gitindex.Entry) (*gitindex.Entry, int64) {
 	if was.file.ID != want.ID || was.file.Mode != want.Mode {
 		return nil, 0
 	}
 	st, err := dirfd.Lstat(h.FD, was.name)
-	if err != nil || !sameKind(was.file, st) {
+	if err != nil || !sameKind(was.file, st) || st.Nlink > 1 {
+		return nil, 0
+	}
+	if want.Mode != scan.ModeSymlink && Perm(st.Perm()) != m.bits.of(want.Name, want.Mode) {
 		return nil, 0
 	}
 	same := sameStat(was.file, st)
-	racy := max(st.Mtime, st.Ctime) >= m.written.UnixNano()
-	if (racy || !same) && !sameContent(w.hash, w.buf, h.FD, was, st) {
+	if racy := latest(st) >= m.settled; (racy || !same) && !sameContent(w.hash, w.buf, h.FD, was, st) {
 		return nil, 0
-	}
-	if want.Mode != scan.ModeSymlink {
-		if perm := m.perm(want.Name, want.Mode); Perm(st.Perm()) != perm {
-			if st, err = chmodFile(h.FD, was.name, perm); err != nil {
-				return nil, 0
-			}
-			same = false
-		}
 	}
 	if same {
 		return was.file, st.Size
 	}
 	entry := indexEntry(want.Name, want.Mode, want.ID, st)
+	if latest(st) >= m.started {
+		// It may be changed once more with the same times. As git does: no file that is
+		// looked at later has this size.
+		entry.Size = 0
+	}
 	return &entry, st.Size
 }
 
-// chmodFile changes the bits of a file, and of nothing that a link leads to.
-func chmodFile(dir int, name string, perm Perm) (dirfd.Stat, error) {
-	fd, err := dirfd.OpenFile(dir, name)
-	if err != nil {
-		return dirfd.Stat{}, err
-	}
-	defer unix.Close(fd)
-	if err := unix.Fchmod(fd, uint32(perm)); err != nil {
-		return dirfd.Stat{}, err
-	}
-	st, err := dirfd.Fstat(fd)
-	if err == nil && st.Kind() != unix.S_IFREG {
-		err = errors.New("not a file any more")
-	}
-	return st, err
-}
+// latest is when a file or its name was changed last.
+func latest(st dirfd.Stat) int64 { return max(st.Mtime, st.Ctime) }

@@ -211,6 +211,35 @@ func (b BaseModes) of(mode uint32) Perm {
 	return b.File
 }
 
+// permissions are the bits of all that a checkpoint holds.
+type permissions struct {
+	base BaseModes
+	odd  map[string]Perm
+}
+
+func newPermissions(m Meta) *permissions {
+	p := &permissions{m.Base, make(map[string]Perm, len(m.Modes))}
+	for _, mode := range m.Modes {
+		p.odd[string(mode.Path)] = mode.Perm
+	}
+	return p
+}
+
+// of is what the entry's bits are to be.
+func (p *permissions) of(path string, mode uint32) Perm {
+	perm, ok := Perm(0), false
+	if len(p.odd) > 0 {
+		perm, ok = p.odd[path]
+	}
+	if !ok {
+		perm = p.base.of(mode)
+	}
+	if mode != scan.ModeDir {
+		perm &= 0o1777
+	}
+	return perm
+}
+
 // plainBits are the permission bits without set-user-id, set-group-id and sticky.
 const plainBits = 0o777
 

@@ -114,10 +114,7 @@ func (s *Store) slotSound(id, path string) (*Slot, error) {
 	if err != nil {
 		return slot, damaged("index", err)
 	}
-	for i := range entries {
-		entries[i].SkipWorktree = false
-	}
-	if newSlotDir(entries).tree != c.Tree {
+	if newSlotDir(entries, true).tree != c.Tree {
 		return slot, malformed("the index is that of another tree")
 	}
 	return slot, nil

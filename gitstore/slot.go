@@ -35,6 +35,10 @@ type Slot struct {
 	Dev  uint64 `json:"dev"`
 	Ino  uint64 `json:"ino"`
 	Born int64  `json:"born,omitempty"`
+	// Settled is when all was written, in nanoseconds since the Unix epoch by the clock of
+	// the directory's file system. A file that was changed then, or later, may have been
+	// changed again without its stat data showing it.
+	Settled int64 `json:"settled,omitempty"`
 	// Damaged says that the store has lost what it knew of the directory, and the
 	// fields above but Path are empty: the directory is the engine's to replace,
 	// and nothing tells what it holds.
@@ -74,6 +78,9 @@ func (s *Store) LinkSlot(dir *os.File, req SlotRequest) (*Slot, error) {
 	var err error
 	if slot.Dev, slot.Ino, slot.Born, err = dirIdentity(dir); err != nil {
 		return nil, err
+	}
+	if slot.Settled, err = dirfd.Now(int(dir.Fd())); err != nil {
+		s.log.Debug("the target's file system doesn't tell the time", "error", err)
 	}
 	slot.id = fmt.Sprintf("%s%08x", slotPrefix, rand.Uint32())
 	admin := s.slotDir(slot.id)

@@ -131,7 +131,7 @@ func TestCheckSlotFindsWhatDiffers(t *testing.T) {
 		os.RemoveAll(at("gone")), os.RemoveAll(at("wasdir")), os.Symlink("a", at("wasdir")), os.MkdirAll(at("hollow/dirs"), 0o755), os.Mkdir(at("full"), 0o755),
 		os.WriteFile(at("full/f"), nil, 0o644)))
 	got, err := s.CheckSlot(context.Background(), dir, slot, false)
-	want := []Difference{{"a/b/c", Edited}, {"a/b/d", Missing}, {"a/b/new", Foreign}, {"full", Foreign}, {"gone/sub/y", Missing}, {"gone/x", Missing}, {"wasdir/z", Missing}}
+	want := []Difference{{"a/b/c", Edited}, {"a/b/d", Missing}, {"a/b/new", Foreign}, {"full", Foreign}, {"gone/sub/y", Missing}, {"gone/x", Missing}, {"hollow", Foreign}, {"wasdir/z", Missing}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v %v", got, err)
 	}

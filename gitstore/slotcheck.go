@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -36,51 +38,88 @@ const (
 	Unknown DifferenceKind = "unknown"
 )
 
-// CheckSlot compares an open target with what was written into it, by the stat
-// data in its Git index. A file whose stat data changed is read and hashed, and
-// full reads all of them. A slot that is Damaged, or has lost its index, differs as
-// a whole, which is told of the path ".".
+// CheckSlot compares an open target with the checkpoint that was written into it. What it
+// holds is told by the stat data in its Git index; a file that has other stat data, or so
+// young ones that they tell nothing, is read and hashed, and full reads all files. A slot
+// that is Damaged, or has lost its index, differs as a whole, which is told of the path
+// ".". Of a checkpoint that can't be read any more only the index tells.
 func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bool) ([]Difference, error) {
-	tree, err := s.readSlot(slot)
+	entries, err := s.slotIndex(slot)
 	if err != nil {
 		s.log.Warn("nothing tells what was written into the target", "target", slot.Path, "error", err)
 		return []Difference{{Path: ".", Kind: Unknown}}, nil
 	}
-	return s.checkSlot(ctx, dir, &slotCheck{top: tree.top, full: full})
+	c := &slotCheck{full: full, settled: slot.Settled}
+	var empty []Path
+	if cp, err := s.load("", slot.Commit); err == nil {
+		if entries, err = s.asRecorded(cp, slot, entries); err != nil {
+			return nil, err
+		}
+		if meta, err := s.Meta(cp); err == nil {
+			c.bits = newPermissions(meta)
+			empty, err = within(meta.EmptyDirs, slot.Paths)
+			if err != nil {
+				return nil, err
+			}
+			c.expect(empty)
+		}
+	}
+	c.top = newSlotDir(entries, false)
+	if err := s.checkSlot(ctx, dir, c); err != nil {
+		return nil, err
+	}
+	for _, p := range empty {
+		if !isDirBelow(dir, string(p)) {
+			c.add(string(p), Missing)
+		}
+	}
+	return c.sorted(), nil
 }
 
 // CheckWritten compares a directory with what Materialise has just written into it,
 // or taken away. What was in it already and stayed was looked at then. Where all is
 // well, whoever brings the slot up to date will find what is known of its directories.
 func (s *Store) CheckWritten(ctx context.Context, dir *os.File, m *Materialised) ([]Difference, error) {
-	differences, err := s.checkSlot(ctx, dir, &slotCheck{top: m.root, touched: true})
-	if err == nil && len(differences) == 0 && m.slot != nil && len(m.paths) == 0 {
-		if err := s.writeStamps(m.slot, m.root); err != nil {
+	empty, err := within(m.empty, m.paths)
+	if err != nil {
+		return nil, err
+	}
+	c := &slotCheck{top: m.root, touched: true, settled: math.MaxInt64}
+	c.expect(empty)
+	if err := s.checkSlot(ctx, dir, c); err != nil {
+		return nil, err
+	}
+	if len(c.found) == 0 && m.slot != nil && len(m.paths) == 0 {
+		if err := s.writeStamps(m); err != nil {
 			s.log.Debug("the next rollback lists all directories", "error", err)
 		}
 	}
-	return differences, err
+	return c.sorted(), nil
 }
 
-func (s *Store) checkSlot(ctx context.Context, dir *os.File, c *slotCheck) ([]Difference, error) {
+func (s *Store) checkSlot(ctx context.Context, dir *os.File, c *slotCheck) error {
 	// A handle of its own, since reading the names moves its position.
 	fd, err := dirfd.OpenDir(int(dir.Fd()), ".")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	top := dirfd.New(fd)
 	c.list = worklist.New[*matWorker](ctx)
 	c.list.Push(func(w *matWorker) { c.dir(w, top, c.top) })
-	err = c.list.Run(s.opts.Workers, newMatWorker)
-	slices.SortFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
-	return c.found, err
+	return c.list.Run(s.opts.Workers, newMatWorker)
 }
 
 type slotCheck struct {
 	top *slotDir
 	// full reads everything, touched looks only into directories that were.
 	full, touched bool
-	list          *worklist.List[*matWorker]
+	// settled is as in [Slot].
+	settled int64
+	// bits are what permissions are to be; nil asks for none.
+	bits *permissions
+	// empty are the directories without files, and those on the way.
+	empty map[string]bool
+	list  *worklist.List[*matWorker]
 
 	mu    sync.Mutex
 	found []Difference
@@ -92,6 +131,21 @@ func (c *slotCheck) add(path string, kind DifferenceKind) {
 	c.found = append(c.found, Difference{path, kind})
 }
 
+func (c *slotCheck) sorted() []Difference {
+	slices.SortFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	return c.found
+}
+
+// expect says which directories without files there are to be.
+func (c *slotCheck) expect(empty []Path) {
+	c.empty = make(map[string]bool, len(empty))
+	for _, p := range empty {
+		for at := string(p); at != "." && !c.empty[at]; at = path.Dir(at) {
+			c.empty[at] = true
+		}
+	}
+}
+
 // dir checks a directory, and takes over its handle.
 func (c *slotCheck) dir(w *matWorker, h *dirfd.Handle, d *slotDir) {
 	defer h.Release()
@@ -99,6 +153,16 @@ func (c *slotCheck) dir(w *matWorker, h *dirfd.Handle, d *slotDir) {
 		return
 	}
 	here := !c.touched || d.touched.Load()
+	if c.bits != nil && d != c.top {
+		st, err := dirfd.Fstat(h.FD)
+		if err != nil {
+			c.list.Stop(err)
+			return
+		}
+		if Perm(st.Perm()) != c.bits.of(d.path, scan.ModeDir) {
+			c.add(d.path, Edited)
+		}
+	}
 	for i := range d.items {
 		it := &d.items[i]
 		switch {
@@ -157,9 +221,10 @@ func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it *slotItem) error {
 		c.add(it.file.Name, Missing)
 	case err != nil:
 		return err
-	case !c.full && sameStat(it.file, st):
+	case !c.full && latest(st) < c.settled && sameStat(it.file, st):
 	case !sameKind(it.file, st),
-		!sameContent(w.hash, w.buf, h.FD, it, st):
+		!sameContent(w.hash, w.buf, h.FD, it, st),
+		c.bits != nil && it.file.Mode != scan.ModeSymlink && Perm(st.Perm()) != c.bits.of(it.file.Name, it.file.Mode):
 		c.add(it.file.Name, Edited)
 	}
 	return nil
@@ -175,18 +240,20 @@ func (c *slotCheck) foreign(h *dirfd.Handle, d *slotDir) error {
 		}
 	})
 	for _, name := range names {
-		if st, err := dirfd.Lstat(h.FD, name); err == nil && st.Kind() == unix.S_IFDIR && onlyDirs(h, name) {
-			d.stamp = dirStamp{}
+		path := joinPath(d.path, name)
+		if st, err := dirfd.Lstat(h.FD, name); err == nil && st.Kind() == unix.S_IFDIR && c.hollow(h, name, path) {
 			continue
 		}
-		c.add(joinPath(d.path, name), Foreign)
+		c.add(path, Foreign)
 	}
 	return err
 }
 
-// onlyDirs says that nothing but directories is below: what a checkpoint's empty
-// directories look like, and harmless in any case.
-func onlyDirs(parent *dirfd.Handle, name string) bool {
+// hollow says that a directory holds no file, and is one that is to be there.
+func (c *slotCheck) hollow(parent *dirfd.Handle, name, path string) bool {
+	if !c.empty[path] {
+		return false
+	}
 	h, err := parent.Open(name)
 	if err != nil {
 		return false
@@ -197,7 +264,7 @@ func onlyDirs(parent *dirfd.Handle, name string) bool {
 		return false
 	}
 	for _, n := range names {
-		if st, err := dirfd.Lstat(h.FD, n); err != nil || st.Kind() != unix.S_IFDIR || !onlyDirs(h, n) {
+		if st, err := dirfd.Lstat(h.FD, n); err != nil || st.Kind() != unix.S_IFDIR || !c.hollow(h, n, joinPath(path, n)) {
 			return false
 		}
 	}
@@ -205,8 +272,7 @@ func onlyDirs(parent *dirfd.Handle, name string) bool {
 }
 
 // sameStat says that the file is the one that was written, as far as stat data
-// can tell. A file written in the very moment the index was is looked at again
-// by whoever asks for a full check.
+// can tell.
 func sameStat(e *gitindex.Entry, st dirfd.Stat) bool {
 	now := indexEntry(e.Name, e.Mode, e.ID, st)
 	return now.MTimeSec == e.MTimeSec && now.MTimeNsec == e.MTimeNsec && now.CTimeSec == e.CTimeSec &&

@@ -33,17 +33,6 @@ type dirStamp struct {
 
 func stampOf(st dirfd.Stat) dirStamp { return dirStamp{st.Ino, st.Mtime, st.Ctime} }
 
-// takeStamp is for a directory that is done; those where nothing was done keep theirs.
-func (d *slotDir) takeStamp(fd int) {
-	if !d.touched.Load() {
-		return
-	}
-	d.stamp = dirStamp{}
-	if st, err := dirfd.Fstat(fd); err == nil {
-		d.stamp = stampOf(st)
-	}
-}
-
 // readStamps gives the directories their stamps, where they still are what was stamped.
 func (s *Store) readStamps(slot *Slot, top *slotDir) {
 	f, err := os.Open(filepath.Join(s.slotDir(slot.id), stampFile))
@@ -58,45 +47,48 @@ func (s *Store) readStamps(slot *Slot, top *slotDir) {
 	data := make([]byte, fi.Size())
 	n, err := dirfd.ReadFull(int(f.Fd()), data)
 	if rest, ok := bytes.CutPrefix(data[:n], []byte(stampMagic)); err == nil && ok {
-		top.readStamp(rest, fi.ModTime().UnixNano())
+		top.readStamp(rest)
 	}
 }
 
-// readStamp takes a directory's stamp and those of the ones below, and returns the rest. A
-// stamp from the moment in which all were written is left out: the directory may have
-// changed once more in it.
-func (d *slotDir) readStamp(data []byte, written int64) []byte {
+// readStamp takes a directory's stamp and those of the ones below, and returns the rest.
+func (d *slotDir) readStamp(data []byte) []byte {
 	if len(data) < stampSize {
 		return nil
 	}
 	number := func(at int) uint64 { return binary.LittleEndian.Uint64(data[at:]) }
-	stamp := dirStamp{number(20), int64(number(28)), int64(number(36))}
-	if ID(data[:20]) == d.tree && max(stamp.mtime, stamp.ctime) < written {
-		d.stamp = stamp
+	if ID(data[:20]) == d.tree {
+		d.stamp = dirStamp{number(20), int64(number(28)), int64(number(36))}
 	}
 	data = data[stampSize:]
 	for i := range d.items {
 		if sub := d.items[i].sub; sub != nil {
-			data = sub.readStamp(data, written)
+			data = sub.readStamp(data)
 		}
 	}
 	return data
 }
 
 // writeStamps keeps the stamps for whoever brings the slot up to date.
-func (s *Store) writeStamps(slot *Slot, top *slotDir) error {
-	data := top.appendStamp([]byte(stampMagic))
-	return os.WriteFile(filepath.Join(s.slotDir(slot.id), stampFile), data, 0o644)
+func (s *Store) writeStamps(m *Materialised) error {
+	data := m.root.appendStamp([]byte(stampMagic), m.started)
+	return os.WriteFile(filepath.Join(s.slotDir(m.slot.id), stampFile), data, 0o644)
 }
 
-func (d *slotDir) appendStamp(b []byte) []byte {
+// appendStamp leaves out stamps that aren't from before the work was started: whoever
+// changed the directory after it was looked at may have done so with the same times.
+func (d *slotDir) appendStamp(b []byte, started int64) []byte {
+	stamp := d.stamp
+	if max(stamp.mtime, stamp.ctime) >= started {
+		stamp = dirStamp{}
+	}
 	b = append(b, d.tree[:]...)
-	b = binary.LittleEndian.AppendUint64(b, d.stamp.ino)
-	b = binary.LittleEndian.AppendUint64(b, uint64(d.stamp.mtime))
-	b = binary.LittleEndian.AppendUint64(b, uint64(d.stamp.ctime))
+	b = binary.LittleEndian.AppendUint64(b, stamp.ino)
+	b = binary.LittleEndian.AppendUint64(b, uint64(stamp.mtime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(stamp.ctime))
 	for i := range d.items {
 		if sub := d.items[i].sub; sub != nil {
-			b = sub.appendStamp(b)
+			b = sub.appendStamp(b, started)
 		}
 	}
 	return b

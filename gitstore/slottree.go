@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
@@ -17,9 +16,8 @@ import (
 // slotTree is what was written into a slot, as its index has it.
 type slotTree struct {
 	top *slotDir
-	// written is when the index was: a file that was changed then, or later, may
-	// have been changed again without its stat data showing it.
-	written time.Time
+	// settled is as in [Slot].
+	settled int64
 }
 
 // slotDir is a directory of it. Its items are in the order of a Git tree, which
@@ -115,6 +113,17 @@ func (d *slotDir) appendTo(index []*gitindex.Entry) []*gitindex.Entry {
 
 // readSlot reads what was written into a slot.
 func (s *Store) readSlot(slot *Slot) (*slotTree, error) {
+	entries, err := s.slotIndex(slot)
+	if err != nil {
+		return nil, err
+	}
+	tree := &slotTree{newSlotDir(entries, false), slot.Settled}
+	s.readStamps(slot, tree.top)
+	return tree, nil
+}
+
+// slotIndex reads a slot's index.
+func (s *Store) slotIndex(slot *Slot) ([]gitindex.Entry, error) {
 	if slot.Damaged {
 		return nil, malformed("the store has lost what it knew of the directory")
 	}
@@ -132,17 +141,12 @@ func (s *Store) readSlot(slot *Slot) (*slotTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := gitindex.DecodeInPlace(data[:n])
-	if err != nil {
-		return nil, err
-	}
-	tree := &slotTree{top: newSlotDir(entries), written: fi.ModTime()}
-	s.readStamps(slot, tree.top)
-	return tree, nil
+	return gitindex.DecodeInPlace(data[:n])
 }
 
-// newSlotDir builds the directories of an index.
-func newSlotDir(entries []gitindex.Entry) *slotDir {
+// newSlotDir builds the directories of an index, with what wasn't asked for, and so not
+// written, or without.
+func newSlotDir(entries []gitindex.Entry, unwritten bool) *slotDir {
 	done := make(chan *slotDir, 256)
 	var named sync.WaitGroup
 	named.Go(func() {
@@ -155,8 +159,7 @@ func newSlotDir(entries []gitindex.Entry) *slotDir {
 	top := &slotDir{}
 	b.enter(top)
 	for i := range entries {
-		// What wasn't asked for was not written.
-		if !entries[i].SkipWorktree {
+		if unwritten || !entries[i].SkipWorktree {
 			b.add(&entries[i])
 		}
 	}

@@ -20,7 +20,6 @@ import (
 type Handle struct {
 	FD   int
 	refs atomic.Int32
-	last func(fd int)
 }
 
 // New takes over an open descriptor, held once.
@@ -45,19 +44,11 @@ func (h *Handle) Hold() *Handle {
 	return h
 }
 
-// AtLast has f called right before the directory is closed, when nobody works in it
-// any more. Whoever holds the handle alone may set it.
-func (h *Handle) AtLast(f func(fd int)) { h.last = f }
-
 // Release takes a holder off. A nil handle has none.
 func (h *Handle) Release() {
-	if h == nil || h.refs.Add(-1) != 0 {
-		return
+	if h != nil && h.refs.Add(-1) == 0 {
+		unix.Close(h.FD)
 	}
-	if h.last != nil {
-		h.last(h.FD)
-	}
-	unix.Close(h.FD)
 }
 
 // Open opens the sub-directory of that name.
@@ -157,6 +148,7 @@ func Fstat(fd int) (Stat, error) {
 type Stat struct {
 	Mode         uint32
 	UID, GID     uint32
+	Nlink        uint64
 	Dev, Ino     uint64
 	Size         int64
 	Mtime, Ctime int64

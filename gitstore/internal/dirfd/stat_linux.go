@@ -6,9 +6,22 @@ const noAccessTime = unix.O_NOATIME
 
 func fromSystem(st *unix.Stat_t) Stat {
 	return Stat{
-		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Dev: uint64(st.Dev), Ino: st.Ino,
+		Mode: st.Mode, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink), Dev: uint64(st.Dev), Ino: st.Ino,
 		Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(),
 	}
+}
+
+// Now is what time it is for the file system of an open directory, in nanoseconds since
+// the Unix epoch: no clock but its own, nor one of other ticks, tells whether what was
+// changed before it could be changed again with the same time. The directory's own times
+// are set to it.
+func Now(dir int) (int64, error) {
+	now := unix.Timespec{Nsec: unix.UTIME_NOW}
+	if err := unix.UtimesNanoAt(dir, ".", []unix.Timespec{now, now}, 0); err != nil {
+		return 0, err
+	}
+	st, err := Fstat(dir)
+	return min(st.Mtime, st.Ctime), err
 }
 
 func openInside(dir int, name string) (fd int, err error) {
