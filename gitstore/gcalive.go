@@ -29,6 +29,10 @@ func (s *Store) collecting() bool { return announcedByLiving(filepath.Join(s.dir
 // have by now: so no number is believed for longer than git does, and that a number
 // is nobody's is believed only where everybody can be seen.
 func announcedByLiving(path string) bool {
+	// Short of descriptors, this still tells that there is no file.
+	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist)

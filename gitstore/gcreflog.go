@@ -22,7 +22,8 @@ const (
 )
 
 // expireReflogs drops old lines from the logs of refs, which otherwise keep
-// everything that a ref ever named. A log that is in use stays as it is.
+// everything that a ref ever named. A log that is in use stays as it is, and its newest
+// line always does: it is what tells that a ref is lost, and what it was.
 func (s *Store) expireReflogs(ctx context.Context, live *odb.Reach) error {
 	names, err := s.refs.Logged("refs/")
 	if err != nil {
@@ -74,8 +75,10 @@ func (s *Store) filterLog(ctx context.Context, name, path string, keep func([]by
 
 func filterLines(data []byte, keep func([]byte) bool) []byte {
 	var out []byte
+	at := 0
 	for line := range bytes.Lines(data) {
-		if keep(line) {
+		at += len(line)
+		if at == len(data) || keep(line) {
 			out = append(out, line...)
 		}
 	}

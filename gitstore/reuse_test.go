@@ -2,8 +2,11 @@ package gitstore
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,4 +78,34 @@ func TestMadeUpNamesAtOnce(t *testing.T) {
 		}
 	}
 	w.fsck()
+}
+
+// TestIndexesWithoutPacks: what only an index knows of is not stored, and is recorded
+// again.
+func TestIndexesWithoutPacks(t *testing.T) {
+	w := newWorld(t)
+	w.write("a", strings.Repeat("text\n", 1000), "d/b", "more", "d/c", "still more", "d/d", "and more")
+	w.record(w.store(), RecordRequest{Version: "v1"})
+	w.write("c", "new")
+	w.record(w.store(), RecordRequest{Version: "v2"})
+	packs, err := filepath.Glob(filepath.Join(w.store().dir, "objects/pack/*.pack"))
+	if err != nil || len(packs) < 2 {
+		t.Fatal(packs, err)
+	}
+	// That of the first checkpoint is the largest.
+	slices.SortFunc(packs, func(a, b string) int { return int(size(w, b) - size(w, a)) })
+	w.must(os.Remove(packs[0]))
+	r, err := w.store().Record(t.Context(), RecordRequest{Version: "v3"})
+	w.must(err)
+	// What the project still has would be copied from there.
+	w.must(errors.Join(os.Remove(filepath.Join(w.dir, "a")), os.RemoveAll(filepath.Join(w.dir, "d"))))
+	if _, _, err := w.materialise(w.store(), r.Checkpoint, nil); err != nil {
+		t.Errorf("recorded, and can't be brought back: %v", err)
+	}
+}
+
+func size(w *world, path string) int64 {
+	fi, err := os.Stat(path)
+	w.must(err)
+	return fi.Size()
 }

@@ -2,7 +2,9 @@ package gitstore
 
 // storeConfig makes plain git agree with us whatever the user's own
 // configuration says: nothing is converted, nothing is run, nothing is thrown
-// away behind our back, and what git writes is durable too.
+// away behind our back, and what git writes is durable too. The logs of refs tell which
+// refs are lost, and what they were, so git is to leave them alone; our own gc shortens
+// them.
 //
 // The fsck entries are for what a project may hold and git's checker frowns on
 // in a repository that is to be checked out elsewhere: a .gitmodules that is
@@ -24,6 +26,15 @@ const storeConfig = `[core]
 	fsync = objects,reference
 [gc]
 	auto = 0
+[gc "refs/tags/*"]
+	reflogExpire = never
+	reflogExpireUnreachable = never
+[gc "refs/notes/*"]
+	reflogExpire = never
+	reflogExpireUnreachable = never
+[gc "refs/evoseal/*"]
+	reflogExpire = never
+	reflogExpireUnreachable = never
 [maintenance]
 	auto = false
 [commit]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -26,19 +25,14 @@ func (m *Manager) lookAtTarget(s *gitstore.Store, p *Plan, t *safety.Target) {
 				p.add(Warning, "same", fmt.Sprintf("the target already holds %s", p.Checkpoint.Version), "")
 			}
 		}
-		if free, err := safety.FreeSpace(dir); err == nil {
-			p.FreeBytes = int64(free)
-		}
-	} else if root, err := os.Open(m.project.Root); err == nil {
-		defer root.Close()
-		if free, err := safety.FreeSpace(root); err == nil {
-			p.FreeBytes = int64(free)
-		}
+	}
+	if free, err := t.FreeSpace(); err == nil {
+		p.FreeBytes = int64(free)
 	}
 	// A file takes whole blocks; what is needed for those is a guess.
 	const slack = 2048
 	need := p.NeedBytes + slack*p.Files
-	if p.FreeBytes >= 0 && p.FreeBytes < need {
+	if p.FreeBytes >= 0 && p.FreeBytes < need && !p.same {
 		p.add(Blocking, "space", fmt.Sprintf("the rollback takes about %s and the disk has %s left", humanize.IBytes(uint64(need)), humanize.IBytes(uint64(p.FreeBytes))),
 			"make room, name a --target on another disk, or try all the same with --force")
 	}

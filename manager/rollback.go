@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -245,6 +246,10 @@ func slotPaths(t *safety.Target) []string {
 // inPlace says that the target holds the checkpoint already and that nothing in
 // it was changed. To write it again would only push out what Undo goes back to.
 func (r *rollback) inPlace(ctx context.Context, target *safety.Target) bool {
+	// Without its .git, git in the target would take the store for its repository.
+	if _, err := os.Lstat(filepath.Join(target.Path(), ".git")); r.policy.GitFile && err != nil {
+		return false
+	}
 	if r.verify(ctx, target) != nil {
 		return false
 	}

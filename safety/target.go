@@ -65,6 +65,16 @@ func (t *Target) Path() string { return t.path }
 // Close releases the handle. A [Pending] of the target must be done by then.
 func (t *Target) Close() error { return t.parent.Close() }
 
+// FreeSpace is how many bytes are free where the target lies, or would be made.
+func (t *Target) FreeSpace() (uint64, error) {
+	dir, err := t.Open()
+	if err != nil {
+		return FreeSpace(t.parent)
+	}
+	defer dir.Close()
+	return FreeSpace(dir)
+}
+
 // settle walks on to the target's real parent, and creates what is missing on
 // the way if it is told to. It reports whether it got there.
 func (t *Target) settle(create bool) (bool, error) {

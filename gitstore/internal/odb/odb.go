@@ -75,19 +75,28 @@ func (db *DB) Refresh() error {
 	for _, p := range db.packs {
 		had[p.name] = p
 	}
+	// An index comes after its pack, and may be seen without it all the same: a listing
+	// isn't of one moment.
+	whole := make(map[string]bool, len(entries)/2)
+	for _, e := range entries {
+		if base, ok := strings.CutSuffix(e.Name(), ".pack"); ok {
+			whole[base] = true
+		}
+	}
 	var now []*pack
 	for _, e := range entries {
 		base, ok := strings.CutSuffix(e.Name(), ".idx")
 		if !ok || !strings.HasPrefix(base, "pack-") {
 			continue
 		}
-		if p := had[base]; p != nil {
-			now = append(now, p)
-			delete(had, base)
-			continue
+		p := had[base]
+		if p == nil {
+			p = newPack(db, base)
+			changed = true
 		}
-		now = append(now, newPack(db, base))
-		changed = true
+		p.hollow.Store(!whole[base] && isMissing(p.path(".pack")))
+		now = append(now, p)
+		delete(had, base)
 	}
 	// A pack that went may still be read by another goroutine, which keeps its file
 	// and index as long as it needs them. What it held is elsewhere, or not stored any
@@ -103,6 +112,11 @@ func (db *DB) Refresh() error {
 		db.changes.Add(1)
 	}
 	return nil
+}
+
+func isMissing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (db *DB) snapshot() []*pack {
@@ -167,7 +181,7 @@ func (db *DB) HasPacks(sums [][20]byte) bool {
 	defer db.mu.RUnlock()
 	have := make(map[string]bool, len(db.packs))
 	for _, p := range db.packs {
-		have[p.name] = !p.gone.Load()
+		have[p.name] = !p.gone.Load() && !p.hollow.Load()
 	}
 	for _, sum := range sums {
 		if !have["pack-"+ID(sum).String()] {
@@ -181,7 +195,7 @@ func (db *DB) locate(id ID) (Location, bool) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	for _, p := range db.packs {
-		if p.gone.Load() {
+		if p.gone.Load() || p.hollow.Load() {
 			continue
 		}
 		if off, ok := p.find(id); ok {

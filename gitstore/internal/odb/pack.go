@@ -22,6 +22,8 @@ type pack struct {
 
 	// gone says that git has removed the pack.
 	gone atomic.Bool
+	// hollow says that there is an index and no pack, which holds nothing.
+	hollow atomic.Bool
 
 	once sync.Once
 	err  error
