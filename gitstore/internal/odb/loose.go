@@ -112,10 +112,10 @@ func (db *DB) looseIDs() map[ID]struct{} {
 }
 
 // WriteLoose makes one small object durable and returns its name. An object
-// that is there already is not written again.
+// that is there already is not written again, but made young.
 func (db *DB) WriteLoose(typ Type, data []byte) (ID, error) {
 	id, err := Hash(typ, data)
-	if err != nil || db.Stored(id) {
+	if err != nil || db.renew(id) {
 		return id, err
 	}
 	tmp, err := db.create(tempObject)

@@ -77,11 +77,9 @@ func (db *DB) Refresh() error {
 	}
 	// An index comes after its pack, and may be seen without it all the same: a listing
 	// isn't of one moment.
-	whole := make(map[string]bool, len(entries)/2)
+	there := make(map[string]bool, len(entries))
 	for _, e := range entries {
-		if base, ok := strings.CutSuffix(e.Name(), ".pack"); ok {
-			whole[base] = true
-		}
+		there[e.Name()] = true
 	}
 	var now []*pack
 	for _, e := range entries {
@@ -94,7 +92,8 @@ func (db *DB) Refresh() error {
 			p = newPack(db, base)
 			changed = true
 		}
-		p.hollow.Store(!whole[base] && isMissing(p.path(".pack")))
+		p.hollow.Store(!there[base+".pack"] && isMissing(p.path(".pack")))
+		p.ownAges.Store(there[base+".mtimes"])
 		now = append(now, p)
 		delete(had, base)
 	}

@@ -24,6 +24,8 @@ type pack struct {
 	gone atomic.Bool
 	// hollow says that there is an index and no pack, which holds nothing.
 	hollow atomic.Bool
+	// ownAges says that each of its objects has an age of its own: it is a cruft pack.
+	ownAges atomic.Bool
 
 	once sync.Once
 	err  error

@@ -26,6 +26,7 @@ type PackWriter struct {
 	// loose are the loose objects there were at the start: asking the file
 	// system for each new object would cost a system call apiece.
 	loose map[ID]struct{}
+	reuse reuse
 	// again packs what is stored already, too.
 	again bool
 	// elsewhere says that something was found stored, and in no pack of this
@@ -76,14 +77,16 @@ func (db *DB) NewPack() (*PackWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PackWriter{db: db, tmp: tmp, loose: db.looseIDs(), claimed: make(map[ID]struct{}), end: packHeader}, nil
+	return &PackWriter{
+		db: db, tmp: tmp, loose: db.looseIDs(), reuse: reuse{before: db.whole()}, claimed: make(map[ID]struct{}), end: packHeader,
+	}, nil
 }
 
 func (w *PackWriter) stored(id ID) bool {
-	if w.db.HasPacked(id) {
+	if w.reusePacked(id) {
 		return true
 	}
-	_, found := w.loose[id]
+	found := w.reuseLoose(id)
 	for _, alt := range w.db.alternates {
 		found = found || alt.Has(id)
 	}
