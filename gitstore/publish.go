@@ -13,10 +13,14 @@ func (r *recording) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.out.NewObjects += packed.Objects
+	r.out.PackBytes += packed.Bytes
+	if err := r.look(ctx); err != nil {
+		return err
+	}
 	// From here on there is no turning back at a cancelled context: what is
 	// left takes milliseconds, and half of it is of no use.
 	ctx = context.WithoutCancel(ctx)
-	r.out.NewObjects, r.out.PackBytes = packed.Objects, packed.Bytes
 	if err := r.publishNote(ctx); err != nil {
 		return err
 	}
@@ -29,6 +33,9 @@ func (r *recording) publish(ctx context.Context) error {
 		return &NameError{Name: c.Version, Reason: err.Error()}
 	case err != nil:
 		return refError(err)
+	}
+	if err := r.lookAgain(ctx); err != nil {
+		return err
 	}
 	if err := s.refs.Update(ctx, refs.Update{Name: latestRef, New: c.Commit, Reason: "checkpoint: " + c.Version}); err != nil {
 		s.log.Warn("the branch that plain git checks out can't be moved", "error", err)

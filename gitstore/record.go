@@ -74,6 +74,7 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 	defer unlock()
 	s.sweepPacks(s.db)
 	r := &recording{s: s, req: req}
+	defer r.release()
 	if err := r.name(ctx); err != nil {
 		return Recorded{}, err
 	}
@@ -82,23 +83,19 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 		return Recorded{}, err
 	}
 	defer cache.Discard()
-	if r.pack, err = s.db.NewPack(); err != nil {
-		return Recorded{}, err
-	}
-	defer r.pack.Abort()
-	defer r.pack.Release()
 	// The tree keeps names of the cache until its successor is written.
 	old := s.openCache()
 	defer old.Close()
-	if err := r.scan(ctx, old); err != nil {
-		return Recorded{}, err
-	}
-	if err := r.writeMeta(); err != nil {
-		return Recorded{}, err
-	}
-	if req.Reuse && req.Version == "" && r.out.Unchanged && r.pack.Empty() {
-		r.out.Checkpoint, r.out.Known = *r.parent, true
-	} else if err := r.finish(ctx); err != nil {
+	if err := r.again(func(try int) error {
+		if try == 1 {
+			return r.record(ctx, old)
+		}
+		// What the cache names may be what has gone.
+		if err := r.name(ctx); err != nil {
+			return err
+		}
+		return r.record(ctx, nil)
+	}); err != nil {
 		return Recorded{}, err
 	}
 	// Before the cache is written, which names the packs that are left.
@@ -110,6 +107,25 @@ func (s *Store) Record(ctx context.Context, req RecordRequest) (Recorded, error)
 		s.log.Warn("the stat cache can't be written; the next checkpoint is slower", "error", err)
 	}
 	return r.out, nil
+}
+
+// record reads the project, with what the cache knows of it, and publishes the
+// checkpoint.
+func (r *recording) record(ctx context.Context, cache *statcache.Cache) error {
+	if err := r.newPack(); err != nil {
+		return err
+	}
+	if err := r.scan(ctx, cache); err != nil {
+		return err
+	}
+	if err := r.writeMeta(); err != nil {
+		return err
+	}
+	if r.req.Reuse && r.out.Unchanged && r.pack.Empty() && r.generated {
+		r.out.Checkpoint, r.out.Known = *r.parent, true
+		return nil
+	}
+	return r.finish(ctx)
 }
 
 // sweepPacks makes room before a pack is written.
@@ -129,11 +145,13 @@ type recording struct {
 	parent   *Checkpoint
 	replaces ID
 	when     time.Time
-	pack     *odb.PackWriter
-	lane     *odb.Lane
-	tree     *scan.Tree
-	content  content
-	meta     ID
+	// pack is the last of packs.
+	pack    *odb.PackWriter
+	packs   []*odb.PackWriter
+	lane    *odb.Lane
+	tree    *scan.Tree
+	content content
+	meta    ID
 	// vouched says that all packs are there that hold what the stat cache names.
 	vouched bool
 	// generated says that the version was made up, and another will do.
@@ -238,7 +256,7 @@ func (r *recording) scan(ctx context.Context, cache *statcache.Cache) error {
 	})
 	defer done()
 	stored := r.pack.Has
-	if r.vouched = r.s.db.HasPacks(cache.Packs()); r.vouched {
+	if r.vouched = r.vouch(cache); r.vouched {
 		stored = func(ID) bool { return true }
 	}
 	tree, err := r.s.scanProject(ctx, scan.Options{

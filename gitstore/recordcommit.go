@@ -76,32 +76,42 @@ func (s *Store) recordCommit(ctx context.Context, req RecordCommitRequest, from 
 	if r.req.Parent == "" {
 		r.req.Parent = nearestRecorded(ctx, from, id, known)
 	}
-	if r.pack, err = s.db.NewPack(); err != nil {
-		return Recorded{}, err
-	}
-	defer r.pack.Abort()
-	defer r.pack.Release()
-	if err := r.takeCommit(ctx, from, commit.Tree); err != nil {
-		return Recorded{}, err
-	}
-	r.content.source, r.content.dirty = Head{Commit: id.String(), Branch: req.Branch}, "false"
-	if recorded && have.Tree == r.content.tree {
-		return s.alreadyRecorded(have)
-	}
-	if err := r.name(ctx); err != nil {
-		return Recorded{}, err
-	}
 	if r.req.Message == "" {
 		r.req.Message = commitSubject(id, commit)
 	}
-	if err := r.writeMeta(); err != nil {
+	defer r.release()
+	same := false
+	if err := r.again(func(int) error {
+		if err := r.newPack(); err != nil {
+			return err
+		}
+		if err := r.takeCommit(ctx, from, commit.Tree); err != nil {
+			return err
+		}
+		if same = recorded && have.Tree == r.content.tree; same {
+			return nil
+		}
+		r.content.source, r.content.dirty = Head{Commit: id.String(), Branch: req.Branch}, "false"
+		return r.publishTaken(ctx)
+	}); err != nil {
 		return Recorded{}, err
 	}
-	if err := r.finish(ctx); err != nil {
-		return Recorded{}, err
+	if same {
+		return s.alreadyRecorded(have)
 	}
 	s.consolidateIfCheap(ctx)
 	return r.out, nil
+}
+
+// publishTaken makes a checkpoint of what was taken from a commit.
+func (r *recording) publishTaken(ctx context.Context) error {
+	if err := r.name(ctx); err != nil {
+		return err
+	}
+	if err := r.writeMeta(); err != nil {
+		return err
+	}
+	return r.finish(ctx)
 }
 
 func (s *Store) alreadyRecorded(c Checkpoint) (Recorded, error) {

@@ -21,7 +21,14 @@ func (r *recording) writeMeta() error {
 	if err != nil {
 		return err
 	}
-	r.meta, _, err = r.lane.Add(odb.Blob, append(data, '\n'))
+	data = append(data, '\n')
+	if r.meta, err = odb.Hash(odb.Blob, data); err != nil {
+		return err
+	}
+	// The parent's is no garbage, so its pack needn't be made young.
+	if r.parent == nil || r.parent.MetaID != r.meta || !r.s.db.HasPacked(r.meta) {
+		_, _, err = r.lane.Add(odb.Blob, data)
+	}
 	r.out.Unchanged = r.parent != nil && r.parent.Tree == r.content.tree && r.parent.MetaID == r.meta
 	return err
 }
@@ -39,14 +46,10 @@ func (r *recording) finish(ctx context.Context) error {
 		if !errors.Is(err, ErrExists) || !r.generated || try == tries {
 			return err
 		}
-		pack, err := r.s.db.NewPack()
-		if err != nil {
+		// The first pack keeps git from collecting what this one needs.
+		if err := r.newPack(); err != nil {
 			return err
 		}
-		// The first pack keeps git from collecting what this one needs.
-		defer pack.Abort()
-		defer pack.Release()
-		r.pack, r.lane = pack, pack.NewLane()
 		if err := r.name(ctx); err != nil {
 			return err
 		}

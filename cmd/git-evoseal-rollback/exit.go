@@ -154,6 +154,9 @@ func (c *call) judgeStore(err error) (answer, bool) {
 		{errors.Is(err, gitstore.ErrBusy), exitBusy, "busy", func() string {
 			return "wait until it is done, then try again; where a git that died left its lock, " + c.shown("doctor") + " says how to remove it"
 		}},
+		{errors.Is(err, gitstore.ErrRemoved), exitCorrupt, "removed", func() string {
+			return "nothing is left of it; wait until git's gc, repack or prune is done, and run it again"
+		}},
 		{errors.Is(err, gitstore.ErrCorrupt), exitCorrupt, "corrupt", func() string {
 			return c.shown("verify --all") + " names what is damaged and what is whole; " + c.shown("doctor --repair") + " mends what can be mended"
 		}},
