@@ -55,6 +55,15 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	if err := s.announceBranch(); err != nil {
 		return nil, err
 	}
+	for try := 1; ; try++ {
+		b, err := s.writeBranch(ctx, db, name, c)
+		if !errors.Is(err, ErrRemoved) || try == recordTries {
+			return b, err
+		}
+	}
+}
+
+func (s *Store) writeBranch(ctx context.Context, db *odb.DB, name string, c Checkpoint) (*Branch, error) {
 	pack, err := db.NewPack()
 	if err != nil {
 		return nil, err
@@ -85,10 +94,18 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	if err != nil {
 		return nil, err
 	}
+	look := func() error { return lookAt(ctx, db, []*odb.PackWriter{pack}, name, id) }
+	if err := look(); err != nil {
+		return nil, err
+	}
 	if err := s.makeBranch(ctx, name, id, "branch: checkpoint "+c.Version); err != nil {
 		return nil, err
 	}
-	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Submodules: b.linked, Converts: b.converts || p.converts()}, nil
+	if err := look(); err != nil {
+		back := refs.Update{Name: "refs/heads/" + name, Old: (*[20]byte)(&id)}
+		return nil, errors.Join(err, refError(s.projectRefs().Update(context.WithoutCancel(ctx), back)))
+	}
+	return &Branch{Name: name, Commit: id, Objects: packed.Objects, Submodules: b.linked, Converts: b.converts || s.project.converts()}, nil
 }
 
 // makeBranch makes a ref that isn't there.

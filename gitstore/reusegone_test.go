@@ -258,3 +258,26 @@ func TestWhatTheParentHoldsStaysOld(t *testing.T) {
 		t.Error("no packs: the test proves nothing")
 	}
 }
+
+// TestReusedGarbageOfABranch is about the project's own repository.
+func TestReusedGarbageOfABranch(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q", ".")
+	w.write(".gitignore", "d/\n")
+	w.commitAll("first")
+	w.fill("A")
+	s := w.store()
+	c := w.record(s, RecordRequest{Version: "v1", IncludeIgnored: true})
+	_, err := s.WriteBranch(context.Background(), "gone", c.Checkpoint)
+	w.must(err)
+	w.git("branch", "-D", "gone")
+	var once sync.Once
+	s = w.storeWith(Options{Now: func() time.Time {
+		once.Do(func() { w.git("repack", "-a", "-d", "-q") })
+		return time.Now()
+	}})
+	_, err = s.WriteBranch(context.Background(), "back", c.Checkpoint)
+	w.must(err)
+	once.Do(func() { t.Error("git did not run: the test proves nothing") })
+	w.git("archive", "--format=tar", "-o", os.DevNull, "back")
+}
