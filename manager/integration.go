@@ -172,7 +172,7 @@ func (m *Manager) incidentPoints(ctx context.Context, s *gitstore.Store) ([]Inte
 	defer unlock()
 	records, err := m.history(ctx, s, HistoryFilter{})
 	if errors.Is(err, gitstore.ErrCorrupt) {
-		return []IntegrationPoint{{"history", PointError, err.Error(), "`git evoseal-rollback doctor` mends what can be mended"}}, nil
+		return []IntegrationPoint{{"history", PointError, err.Error(), "`git evoseal-rollback doctor --repair` mends what can be mended"}}, nil
 	}
 	if err != nil {
 		return nil, err

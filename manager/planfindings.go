@@ -101,7 +101,7 @@ func (m *Manager) lookAtHistory(ctx context.Context, s *gitstore.Store, p *Plan,
 	}
 	standing, err := m.standing(s, c.Commit)
 	if errors.Is(err, gitstore.ErrCorrupt) {
-		p.add(Warning, "verdicts", fmt.Sprintf("what was found of %s can't be read: %v", c.Version, err), "`git evoseal-rollback doctor` mends what can be mended")
+		p.add(Warning, "verdicts", fmt.Sprintf("what was found of %s can't be read: %v", c.Version, err), "`git evoseal-rollback doctor --repair` mends what can be mended")
 	} else if err != nil {
 		return err
 	}

@@ -26,7 +26,12 @@ func (o *logOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer m.Close()
-	line, err := lineage(ctx, s, c.version(gitstore.Latest), o.limit)
+	// The last one's parent is told, too.
+	limit := o.limit
+	if limit > 0 {
+		limit++
+	}
+	line, err := lineage(ctx, s, c.version(gitstore.Latest), limit)
 	if errors.Is(err, gitstore.ErrNotFound) && len(c.args) == 0 {
 		return c.nothingYet()
 	}
@@ -38,6 +43,9 @@ func (o *logOptions) run(ctx context.Context, c *call) error {
 		names[cp.Commit] = cp.Version
 	}
 	for i, cp := range line {
+		if i+1 == limit {
+			break
+		}
 		if c.json {
 			err = c.out.object(newCheckpointJSON(cp))
 		} else {
