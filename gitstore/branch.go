@@ -50,6 +50,9 @@ func (s *Store) WriteBranch(ctx context.Context, name string, c Checkpoint) (*Br
 	if err != nil {
 		return nil, err
 	}
+	// What is reused keeps its age, as all of the live project does; that git may remove
+	// it meanwhile is looked for.
+	db.KeepAges()
 	defer db.Close()
 	s.sweepPacks(db)
 	if err := s.announceBranch(); err != nil {

@@ -36,6 +36,7 @@ type DB struct {
 	mu         sync.RWMutex
 	packs      []*pack
 	alternates []*DB
+	keepAges   bool
 	// changes counts how often packs were seen to have come or gone.
 	changes atomic.Int64
 

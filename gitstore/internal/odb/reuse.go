@@ -26,16 +26,26 @@ func (db *DB) whole() []*pack {
 	return slices.DeleteFunc(db.snapshot(), func(p *pack) bool { return p.hollow.Load() })
 }
 
-func freshen(path string) (there bool) {
+// KeepAges leaves the times of all that is stored alone: the database is somebody's who
+// wants nothing of it changed.
+func (db *DB) KeepAges() { db.keepAges = true }
+
+// freshen gives a file the present time, and says whether it is there.
+func (db *DB) freshen(path string) (there bool) {
+	if db.keepAges {
+		_, err := os.Lstat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
 	now := time.Now()
 	return !errors.Is(os.Chtimes(path, now, now), fs.ErrNotExist)
 }
 
-func (r *reuse) pack(p *pack) bool {
+func (w *PackWriter) renewPack(p *pack) bool {
+	r := &w.reuse
 	if there, known := r.packs.Load(p); known {
 		return there.(bool)
 	}
-	there := freshen(p.path(".pack"))
+	there := w.db.freshen(p.path(".pack"))
 	r.packs.Store(p, there)
 	return there
 }
@@ -49,7 +59,7 @@ func (w *PackWriter) reusePacked(id ID) bool {
 		if p.gone.Load() || p.hollow.Load() || p.ownAges.Load() {
 			continue
 		}
-		if _, ok := p.find(id); ok && w.reuse.pack(p) {
+		if _, ok := p.find(id); ok && w.renewPack(p) {
 			return true
 		}
 	}
@@ -63,7 +73,7 @@ func (w *PackWriter) reuseLoose(id ID) bool {
 	if there, known := w.reuse.loose.Load(id); known {
 		return there.(bool)
 	}
-	there := freshen(w.db.loosePath(id))
+	there := w.db.freshen(w.db.loosePath(id))
 	w.reuse.loose.Store(id, there)
 	return there
 }
@@ -71,7 +81,7 @@ func (w *PackWriter) reuseLoose(id ID) bool {
 // ReuseAll makes all packs young that there were at the start, for who counts on
 // objects in them without asking. It says whether all of them are there.
 func (w *PackWriter) ReuseAll() bool {
-	return !slices.ContainsFunc(w.reuse.before, func(p *pack) bool { return !w.reuse.pack(p) })
+	return !slices.ContainsFunc(w.reuse.before, func(p *pack) bool { return !w.renewPack(p) })
 }
 
 // Lost says whether anything went since the start that objects may have been counted
@@ -103,11 +113,11 @@ func (w *PackWriter) Lost() bool {
 
 // renew is Stored for an object that is to be counted on.
 func (db *DB) renew(id ID) bool {
-	if freshen(db.loosePath(id)) {
+	if db.freshen(db.loosePath(id)) {
 		return true
 	}
 	for _, p := range db.snapshot() {
-		if _, ok := p.find(id); ok && !p.gone.Load() && !p.ownAges.Load() && freshen(p.path(".pack")) {
+		if _, ok := p.find(id); ok && !p.gone.Load() && !p.ownAges.Load() && db.freshen(p.path(".pack")) {
 			return true
 		}
 	}
