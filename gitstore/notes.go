@@ -61,7 +61,12 @@ func (s *Store) AppendNote(ctx context.Context, book Notebook, object ID, line [
 	}
 	defer held.Release()
 	head, _ := held.Current()
-	old, oldBlob, err := s.noteAt(head, object)
+	var old []byte
+	var oldBlob ID
+	err = untilRestored(ctx, func() (err error) {
+		old, oldBlob, err = s.noteAt(head, object)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", book.ref(), err)
 	}

@@ -114,7 +114,11 @@ func (s *Store) ChangePolicy(ctx context.Context, req PolicyChange) (ID, error) 
 	now := &Policy{}
 	head, ok := held.Current()
 	if ok {
-		if now, err = s.PolicyAt(head); err != nil {
+		err := untilRestored(ctx, func() (err error) {
+			now, err = s.PolicyAt(head)
+			return err
+		})
+		if err != nil {
 			return ID{}, err
 		}
 	}

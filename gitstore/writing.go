@@ -1,7 +1,10 @@
 package gitstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
@@ -56,6 +59,24 @@ func (w *writing) commit(held *refs.Held, next ID, reason string) error {
 	}
 	release()
 	return nil
+}
+
+// untilRestored reads what a ref names that was just locked. It may be missing for a
+// moment: its writer, if it was held up while git collected garbage, has let go of the ref
+// and is about to write its objects once more.
+func untilRestored(ctx context.Context, read func() error) error {
+	const pause, times = 20 * time.Millisecond, 25
+	for n := 0; ; n++ {
+		err := read()
+		if !errors.Is(err, odb.ErrNotFound) || n == times {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // atRisk says whether git has removed one of the objects, or may yet.
