@@ -193,6 +193,8 @@ func harmless(d damage) string {
 		return "capital letters mean the same in an object's name and in a setting's"
 	case d.spare:
 		return "bits that fill up the last byte of what is deflated mean nothing"
+	case d.how == "cut from 41 to 40 bytes" && (d.class == "tag" || d.class == "branch" || d.class == "other ref"):
+		return "the newline that ends a ref is no part of it"
 	case d.class == "cache":
 		return "a cache has its own checksums and is made again; a lock's content is for people"
 	case d.class == "reflog":
