@@ -25,14 +25,13 @@ func slotChecksum(id string, data []byte) uint32 {
 	return crc32.Update(sum, crc32.IEEETable, data)
 }
 
-// readSlotFile reads a slot's record. Records without a checksum are those of older
-// versions.
+// readSlotFile reads a slot's record.
 func (s *Store) readSlotFile(id string) (*Slot, error) {
 	data, err := os.ReadFile(filepath.Join(s.slotDir(id), slotFile))
 	if err != nil {
 		return nil, err
 	}
-	if at := bytes.LastIndex(data, []byte(slotSum)); at >= 0 && !bytes.Equal(sealSlot(id, append(bytes.Clone(data[:at]), '}')), data) {
+	if at := bytes.LastIndex(data, []byte(slotSum)); at < 0 || !bytes.Equal(sealSlot(id, append(bytes.Clone(data[:at]), '}')), data) {
 		return nil, malformed("the record of the target does not match its own checksum")
 	}
 	slot := &Slot{id: id}

@@ -125,11 +125,16 @@ func (m *Manager) Plan(ctx context.Context, req RollbackRequest) (*Plan, error) 
 	if err := m.mayPlan(ctx, s, req); err != nil {
 		return nil, err
 	}
-	plan, decision, err := m.plan(ctx, s, rules, req, circumstances{})
-	if decision.Target != nil {
-		decision.Target.Close()
+	for n := 1; ; n++ {
+		plan, decision, err := m.plan(ctx, s, rules, req, circumstances{})
+		if decision.Target != nil {
+			decision.Target.Close()
+		}
+		// No lock is held here, so another rollback may be exchanging the target.
+		if n == looks || !errors.Is(err, safety.ErrChanged) {
+			return plan, err
+		}
 	}
-	return plan, err
 }
 
 // Validate says whether a rollback would be let through: the error is nil, or what

@@ -150,7 +150,7 @@ func keepPruned(l *ledger, _ []string, out string) error {
 
 // stands compares what was told with the refs that there are: each checkpoint has the
 // commit that it was said to have, or a later one took its name and it can still be
-// reached.
+// reached. What was pruned has given its name away.
 func (l *ledger) stands(refs map[string]string) (lost []string) {
 	for _, version := range slices.Sorted(maps.Keys(l.commits)) {
 		told := l.commits[version]
@@ -162,7 +162,7 @@ func (l *ledger) stands(refs map[string]string) (lost []string) {
 			lost = append(lost, fmt.Sprintf("%s is %s, and nobody was told so", version, now))
 		}
 		for _, commit := range told {
-			if _, kept := refs["refs/evoseal/replaced/"+commit]; commit != now && !kept && there {
+			if _, kept := refs["refs/evoseal/replaced/"+commit]; commit != now && !kept && there && !l.pruned[version] {
 				lost = append(lost, fmt.Sprintf("%s of %s is nowhere", commit, version))
 			}
 		}

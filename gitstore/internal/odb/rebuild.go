@@ -45,7 +45,15 @@ func (db *DB) PackProblems(read bool) []PackProblem {
 			bad = append(bad, p)
 		}
 	}
-	return bad
+	// Of what is being replaced meanwhile the half is seen for a moment.
+	return slices.DeleteFunc(bad, func(p PackProblem) bool {
+		return p.Halved() && db.packProblem(p.Name, false).passed()
+	})
+}
+
+// passed says that there is nothing any more to have a problem, or that it has none.
+func (p PackProblem) passed() bool {
+	return p.Err() == nil || p.Pack == errNoPack && p.Index == errNoIndex
 }
 
 func (db *DB) packNames() []string {
