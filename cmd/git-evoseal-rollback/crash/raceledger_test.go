@@ -109,6 +109,14 @@ func keepVerdict(l *ledger, args []string, out string) error {
 		}
 	}
 	if c.ID == "" {
+		// A mark tells how the version stands now, which may be by another's of the same
+		// moment: then it is kept twice.
+		l.mu.Lock()
+		by, known := l.verdicts[c.Standing.ID]
+		l.mu.Unlock()
+		if known && strings.Contains(by, " mark ") {
+			return nil
+		}
 		c.ID = c.Standing.ID
 	}
 	return l.keep(l.verdicts, c.ID, args)
@@ -158,7 +166,7 @@ func (l *ledger) stands(refs map[string]string) (lost []string) {
 		switch {
 		case !there && !l.pruned[version]:
 			lost = append(lost, version+" is gone, and nobody pruned it")
-		case there && !slices.Contains(told, now):
+		case there && !slices.Contains(told, now) && !l.pruned[version]:
 			lost = append(lost, fmt.Sprintf("%s is %s, and nobody was told so", version, now))
 		}
 		for _, commit := range told {
