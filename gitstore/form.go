@@ -91,9 +91,7 @@ func cachedEntries(d statcache.Dir, id ID, hash *odb.Hasher) []odb.TreeEntry {
 	for _, e := range list {
 		data = odb.AppendTreeEntry(data, e)
 	}
-	hash.Start(odb.Tree, int64(len(data)))
-	hash.Write(data)
-	if sum, err := hash.Sum(); err != nil || sum != id {
+	if name, err := hash.Name(odb.Tree, data); err != nil || name != id {
 		return nil
 	}
 	return list

@@ -186,9 +186,7 @@ func (m *materialiser) copySmall(w *matWorker, fd, in int, size int64, want ID) 
 	if err != nil || int64(n) != size {
 		return false, nil
 	}
-	w.hash.Start(odb.Blob, size)
-	w.hash.Write(w.buf[:n])
-	if id, err := w.hash.Sum(); err != nil || id != want {
+	if id, err := w.hash.Name(odb.Blob, w.buf[:n]); err != nil || id != want {
 		return false, nil
 	}
 	_, err = m.writer(fd).Write(w.buf[:n])

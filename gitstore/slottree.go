@@ -255,8 +255,6 @@ func (n *treeNamer) name(d *slotDir) {
 		}
 		n.buf = odb.AppendTreeEntry(n.buf, e)
 	}
-	n.hash.Start(odb.Tree, int64(len(n.buf)))
-	n.hash.Write(n.buf)
 	// A verifier looks for no collisions, so it always has a sum.
-	d.tree, _ = n.hash.Sum()
+	d.tree, _ = n.hash.Name(odb.Tree, n.buf)
 }

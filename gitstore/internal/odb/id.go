@@ -102,10 +102,12 @@ func (h *Hasher) Sum() (ID, error) {
 	return ID(h.h.Sum(h.sum[:0])), nil
 }
 
-// Hash names data as an object of type typ.
-func Hash(typ Type, data []byte) (ID, error) {
-	h := NewHasher()
+// Name names data as an object of type typ.
+func (h *Hasher) Name(typ Type, data []byte) (ID, error) {
 	h.Start(typ, int64(len(data)))
 	h.Write(data)
 	return h.Sum()
 }
+
+// Hash is Name by a Hasher of its own.
+func Hash(typ Type, data []byte) (ID, error) { return NewHasher().Name(typ, data) }
