@@ -149,11 +149,28 @@ func (s *Store) byVersion(version string) (Checkpoint, error) {
 	return c, err
 }
 
+// byOwnName finds the checkpoint of a commit by the version that its message bears, at
+// the same cost however many there are. That name may be another one's by now, or
+// nobody's.
+func (s *Store) byOwnName(commit ID) (Checkpoint, bool) {
+	if commit.IsZero() {
+		return Checkpoint{}, false
+	}
+	_, data, err := s.readCommit(commit)
+	if err != nil {
+		return Checkpoint{}, false
+	}
+	_, trailers := splitTrailers(data.Message)
+	c, err := s.byVersion(trailers[trailerVersion])
+	return c, err == nil && c.Commit == commit
+}
+
 func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, error) {
 	l, err := s.list(ctx)
 	if err != nil {
 		return Checkpoint{}, err
 	}
+	defer l.close()
 	if base == Latest || base == "" {
 		newest, err := l.newestWhole(ctx)
 		if newest == nil && err == nil {
@@ -164,7 +181,10 @@ func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, 
 		}
 		return *newest, nil
 	}
-	all := l.newest(-1)
+	all, err := l.newest(ctx, -1)
+	if err != nil {
+		return Checkpoint{}, err
+	}
 	var found []Checkpoint
 	for _, c := range all {
 		if c.Version == base {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
@@ -19,7 +20,7 @@ import (
 // bears, and the file says which packed-refs it is of. What a rollback brings back
 // is never taken from it but from the objects.
 //
-// The file is a header, the records, all of one size, and their text:
+// The file is a header, the records, all of one size, and their text, in the same order:
 //
 //	header  magic, stamp of packed-refs (4 numbers), count, CRC-32C of all this
 //	record  CRC-32C of record and text, flags, time, files, bytes, place and length
@@ -28,8 +29,16 @@ import (
 //
 // Numbers are little-endian, and eight bytes but for the first two of a record.
 type checkpointIndex struct {
-	data  []byte
+	f     *os.File
+	size  int64
 	count int
+
+	// records are those from first on that were read last, text what belongs to them,
+	// which begins at textFrom in the file.
+	first    int
+	records  []byte
+	text     []byte
+	textFrom uint64
 }
 
 const (
@@ -43,36 +52,107 @@ const (
 	indexPartial = 1
 )
 
-// openCheckpointIndex reads the index; nil when there is none that can be used, for
-// this state of packed-refs or, with any, at all.
+// openCheckpointIndex opens the index; nil when there is none that can be used, for
+// this state of packed-refs or, with any, at all. It is for one goroutine, and must be
+// closed.
 func (s *Store) openCheckpointIndex(stamp refs.PackedStamp, any bool) *checkpointIndex {
 	f, err := os.Open(s.cachePath(checkpointIndexFile))
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
+	x, err := newCheckpointIndex(f, stamp, any)
+	if x == nil || err != nil {
+		f.Close()
+		return nil
+	}
+	return x
+}
+
+func newCheckpointIndex(f *os.File, stamp refs.PackedStamp, any bool) (*checkpointIndex, error) {
 	fi, err := f.Stat()
-	if err != nil || fi.Size() < indexHeaderSize || fi.Size() > 1<<30 {
-		return nil
+	if err != nil || fi.Size() > 1<<30 {
+		return nil, err
 	}
-	data := make([]byte, fi.Size())
-	if _, err := f.ReadAt(data, 0); err != nil {
-		return nil
+	var head [indexHeaderSize]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return nil, err
 	}
-	head := data[:indexHeaderSize]
 	le := binary.LittleEndian
 	if string(head[:8]) != checkpointIndexMagic || le.Uint64(head[48:]) != uint64(crc32.Checksum(head[:48], castagnoli())) {
-		return nil
+		return nil, nil
 	}
 	count := le.Uint64(head[40:])
-	if count > uint64(len(data))/indexRecordSize {
-		return nil
+	if count > uint64(fi.Size())/indexRecordSize {
+		return nil, nil
 	}
 	// Within a tick of the clock packed-refs might have been replaced unnoticed.
 	if !any && (indexStamp(stamp) != [32]byte(head[8:40]) || max(stamp.Mtime, stamp.Ctime) >= fi.ModTime().UnixNano()) {
-		return nil
+		return nil, nil
 	}
-	return &checkpointIndex{data: data, count: int(count)}
+	return &checkpointIndex{f: f, size: fi.Size(), count: int(count)}, nil
+}
+
+func (x *checkpointIndex) close() {
+	if x != nil {
+		x.f.Close()
+	}
+}
+
+// Records are read in passing: the newest few are what most are after, and who goes on
+// is likely to want them all.
+const (
+	fewRecords  = 32
+	mostRecords = 4096
+)
+
+// record returns the i-th record and the text that belongs to it, false for a damaged
+// one.
+func (x *checkpointIndex) record(i int) (rec, text []byte, ok bool) {
+	if n := len(x.records) / indexRecordSize; i < x.first || i >= x.first+n {
+		if !x.read(i, min(max(fewRecords, 8*n), mostRecords, x.count-i)) {
+			return nil, nil, false
+		}
+	}
+	rec = x.records[(i-x.first)*indexRecordSize:][:indexRecordSize]
+	from, to := textOf(rec)
+	if from < x.textFrom || to < from || to-x.textFrom > uint64(len(x.text)) {
+		return nil, nil, false
+	}
+	return rec, x.text[from-x.textFrom : to-x.textFrom], true
+}
+
+// resize returns a slice of n bytes, whatever they are.
+func resize(b []byte, n int) []byte { return slices.Grow(b[:0], n)[:n] }
+
+// textOf is where a record's text lies in the file.
+func textOf(rec []byte) (from, to uint64) {
+	from = binary.LittleEndian.Uint64(rec[32:])
+	return from, from + binary.LittleEndian.Uint64(rec[40:])
+}
+
+// read takes n records from the i-th on into memory, and their text.
+func (x *checkpointIndex) read(i, n int) bool {
+	records := resize(x.records, n*indexRecordSize)
+	if _, err := x.f.ReadAt(records, int64(indexHeaderSize+i*indexRecordSize)); err != nil {
+		return false
+	}
+	x.first, x.records, x.text, x.textFrom = i, records, x.text[:0], 0
+	// A damaged record has another idea of where its text lies.
+	from, to := uint64(x.size), uint64(0)
+	for rec := range slices.Chunk(records, indexRecordSize) {
+		if a, b := textOf(rec); a <= b && b <= uint64(x.size) {
+			from, to = min(from, a), max(to, b)
+		}
+	}
+	if from > to {
+		return true
+	}
+	text := resize(x.text, int(to-from))
+	if _, err := x.f.ReadAt(text, int64(from)); err != nil {
+		return false
+	}
+	x.text, x.textFrom = text, from
+	return true
 }
 
 func indexStamp(s refs.PackedStamp) (b [32]byte) {
@@ -85,18 +165,9 @@ func indexStamp(s refs.PackedStamp) (b [32]byte) {
 
 // at returns the i-th checkpoint; false for a damaged record.
 func (x *checkpointIndex) at(i int) (c Checkpoint, ok bool) {
+	rec, text, ok := x.record(i)
 	le := binary.LittleEndian
-	rec := x.data[indexHeaderSize+i*indexRecordSize:]
-	if len(rec) < indexRecordSize {
-		return c, false
-	}
-	rec = rec[:indexRecordSize]
-	from, size := le.Uint64(rec[32:]), le.Uint64(rec[40:])
-	if from > uint64(len(x.data)) || size > uint64(len(x.data))-from {
-		return c, false
-	}
-	text := x.data[from : from+size]
-	if crc32.Update(crc32.Checksum(rec[4:], castagnoli()), castagnoli(), text) != le.Uint32(rec) {
+	if !ok || crc32.Update(crc32.Checksum(rec[4:], castagnoli()), castagnoli(), text) != le.Uint32(rec) {
 		return c, false
 	}
 	c.Partial = le.Uint32(rec[4:])&indexPartial != 0
@@ -105,12 +176,14 @@ func (x *checkpointIndex) at(i int) (c Checkpoint, ok bool) {
 	for i, id := range indexIDs(&c) {
 		*id = ID(rec[48+20*i:])
 	}
+	words := string(text)
 	for _, s := range indexTexts(&c) {
 		n, used := binary.Uvarint(text)
 		if used <= 0 || n > uint64(len(text)-used) {
 			return c, false
 		}
-		*s, text = string(text[used:used+int(n)]), text[used+int(n):]
+		end := used + int(n)
+		*s, text, words = words[used:end], text[end:], words[end:]
 	}
 	return c, true
 }

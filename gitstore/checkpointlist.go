@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
 )
 
-// listing is all checkpoints at one moment, as far as they are needed.
+// listing is all checkpoints at one moment, as far as they are needed. It must be
+// closed.
 type listing struct {
 	s *Store
+	// stamp is the state of packed-refs.
+	stamp refs.PackedStamp
 	// head are the newest, sorted; the index has the rest.
 	head []Checkpoint
 	rest *checkpointIndex
@@ -32,7 +36,7 @@ func (s *Store) list(ctx context.Context) (*listing, error) {
 		if err != nil {
 			s.log.Warn("some tags can't be read", "error", err)
 		}
-		l := &listing{s: s, outranked: make(map[string]bool)}
+		l := &listing{s: s, stamp: stamp, outranked: make(map[string]bool)}
 		for _, r := range loose {
 			l.outranked[strings.TrimPrefix(r.Name, tagPrefix)] = true
 		}
@@ -42,16 +46,27 @@ func (s *Store) list(ctx context.Context) (*listing, error) {
 		}
 		l.rest = s.openCheckpointIndex(stamp, false)
 		if l.rest == nil {
-			if err := l.readPacked(ctx, stamp); err != nil {
+			if err := l.readPacked(ctx); err != nil {
 				return nil, err
 			}
 		}
 		// A tag that was packed between the two looks was in neither.
-		if now, err := s.refs.PackedStamp(); err != nil || now == stamp || try == tries {
-			l.settle(ctx)
-			return l, err
+		now, err := s.refs.PackedStamp()
+		if err == nil && (now == stamp || try == tries) {
+			if err = l.settle(ctx); err == nil {
+				return l, nil
+			}
+		}
+		l.close()
+		if err != nil {
+			return nil, err
 		}
 	}
+}
+
+func (l *listing) close() {
+	l.rest.close()
+	l.rest = nil
 }
 
 // outrankBroken adds tags whose own file is damaged: what packed-refs has under their
@@ -97,7 +112,7 @@ func (s *Store) loadAll(ctx context.Context, list []refs.Ref, known map[ID]Check
 }
 
 // readPacked lists what packed-refs names, and makes the index of it.
-func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error {
+func (l *listing) readPacked(ctx context.Context) error {
 	packed, err := l.s.refs.ListPacked(tagPrefix)
 	if err != nil {
 		l.s.log.Warn("some tags can't be read", "error", err)
@@ -107,7 +122,8 @@ func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error 
 		return nil
 	}
 	known := make(map[ID]Checkpoint)
-	if old := l.s.openCheckpointIndex(stamp, true); old != nil {
+	if old := l.s.openCheckpointIndex(l.stamp, true); old != nil {
+		defer old.close()
 		for i := range old.count {
 			if c, ok := old.at(i); ok {
 				known[c.Tag] = c
@@ -134,8 +150,8 @@ func (l *listing) readPacked(ctx context.Context, stamp refs.PackedStamp) error 
 	}
 	sortNewestFirst(all, l.s.pastPruned(ctx, all))
 	// A damaged one is to be told of at the next listing, too.
-	if now, err := l.s.refs.PackedStamp(); whole && err == nil && now == stamp {
-		if err := l.s.writeCheckpointIndex(stamp, all); err != nil {
+	if now, err := l.s.refs.PackedStamp(); whole && err == nil && now == l.stamp {
+		if err := l.s.writeCheckpointIndex(l.stamp, all); err != nil {
 			l.s.log.Debug("the index of checkpoints can't be written", "error", err)
 		}
 	}
@@ -161,22 +177,28 @@ func (l *listing) split(packed []refs.Ref) (visible, hidden []refs.Ref) {
 
 // settle sorts the head. It takes the rest in where one of the head may belong
 // among them, or where only all of the lineage can tell which of two is newer.
-func (l *listing) settle(ctx context.Context) {
+func (l *listing) settle(ctx context.Context) error {
 	sortNewestFirst(l.head, nil)
-	next, any := l.first()
-	overlaps := any && len(l.head) > 0 && !l.head[len(l.head)-1].Time.After(next.Time)
-	if !overlaps && ofOneLine(l.head) {
-		return
+	had := len(l.head)
+	if had == 0 {
+		return nil
 	}
-	if l.rest != nil {
-		for i := range l.rest.count {
-			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
-				l.head = append(l.head, c)
-			}
-		}
-		l.rest = nil
+	first, err := l.some(ctx, 1)
+	if err != nil {
+		return err
 	}
+	overlaps := len(first) > 0 && !l.head[had-1].Time.After(first[0].Time)
+	if !overlaps && len(l.head) == had && ofOneLine(l.head) {
+		return nil
+	}
+	rest, err := l.some(ctx, -1)
+	if err != nil {
+		return err
+	}
+	l.close()
+	l.head = append(l.head, rest...)
 	sortNewestFirst(l.head, l.s.pastPruned(ctx, l.head))
+	return nil
 }
 
 // ofOneLine says that of those of one second each follows the next.
@@ -189,39 +211,58 @@ func ofOneLine(sorted []Checkpoint) bool {
 	return true
 }
 
-// first is the newest of the rest.
-func (l *listing) first() (Checkpoint, bool) {
-	if l.rest != nil {
-		for i := range l.rest.count {
-			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
-				return c, true
-			}
+// some are the newest n of the rest, or fewer; all of them for a negative n. Where the
+// index is damaged, the rest becomes a part of the head, and there is none any more.
+func (l *listing) some(ctx context.Context, n int) ([]Checkpoint, error) {
+	if l.rest == nil {
+		return nil, nil
+	}
+	if n < 0 {
+		n = l.rest.count
+	}
+	list := make([]Checkpoint, 0, min(n, l.rest.count))
+	for i := 0; i < l.rest.count && len(list) < n; i++ {
+		c, ok := l.rest.at(i)
+		if !ok {
+			l.s.log.Debug("the index of checkpoints is damaged, and made anew")
+			l.close()
+			return nil, l.readPacked(ctx)
+		}
+		if !l.outranked[c.Version] {
+			list = append(list, c)
 		}
 	}
-	return Checkpoint{}, false
+	return list, nil
 }
 
 // newest returns at most n checkpoints, newest first; all of them for a negative n.
-func (l *listing) newest(n int) []Checkpoint {
+func (l *listing) newest(ctx context.Context, n int) ([]Checkpoint, error) {
 	if n >= 0 && n <= len(l.head) {
-		return l.head[:n]
+		return l.head[:n], nil
 	}
-	all := l.head
-	if l.rest != nil {
-		for i := 0; i < l.rest.count && (n < 0 || len(all) < n); i++ {
-			if c, ok := l.rest.at(i); ok && !l.outranked[c.Version] {
-				all = append(all, c)
-			}
-		}
+	had := len(l.head)
+	rest, err := l.some(ctx, max(n-had, -1))
+	if err != nil {
+		return nil, err
 	}
-	return all
+	if len(l.head) != had {
+		sortNewestFirst(l.head, l.s.pastPruned(ctx, l.head))
+		return l.newest(ctx, n)
+	}
+	if had == 0 {
+		return rest, nil
+	}
+	return append(slices.Clip(l.head), rest...), nil
 }
 
 // newestWhole is the newest checkpoint whose own objects can be read, as they say it;
 // nil for none.
 func (l *listing) newestWhole(ctx context.Context) (*Checkpoint, error) {
 	for tried, n := 0, 1; ; n *= 8 {
-		some := l.newest(n)
+		some, err := l.newest(ctx, n)
+		if err != nil {
+			return nil, err
+		}
 		for _, c := range some[tried:] {
 			stored, whole, err := l.s.loadAll(ctx, []refs.Ref{{Name: tagPrefix + c.Version, ID: c.Tag}}, nil)
 			if err != nil {
@@ -242,6 +283,7 @@ func (s *Store) newestWhole(ctx context.Context) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer l.close()
 	return l.newestWhole(ctx)
 }
 
@@ -257,7 +299,8 @@ func (s *Store) Newest(ctx context.Context, n int) ([]Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.newest(n), nil
+	defer l.close()
+	return l.newest(ctx, n)
 }
 
 // looseTags is how many tags may have files of their own before they are packed.

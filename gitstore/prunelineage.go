@@ -195,6 +195,9 @@ func (s *Store) ParentOf(ctx context.Context, c Checkpoint) (Checkpoint, error) 
 
 // parentOf is ParentOf for whoever asked for rev; first is what to say of the first.
 func (s *Store) parentOf(ctx context.Context, c Checkpoint, rev, first string) (Checkpoint, error) {
+	if parent, ok := s.byOwnName(c.Parent); ok {
+		return parent, nil
+	}
 	all, err := s.Checkpoints(ctx)
 	if err != nil {
 		return Checkpoint{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -36,7 +37,15 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer m.Close()
-	all, err := m.Targets(ctx)
+	most := -1
+	if o.limit > 0 && !o.good && !o.bad {
+		most = o.limit
+	}
+	if most < 0 {
+		// There may be ten thousand.
+		collectFrom(heapFloor)
+	}
+	all, err := m.NewestTargets(ctx, most)
 	if errors.Is(err, gitstore.ErrNoStore) || err == nil && len(all) == 0 {
 		return c.nothingYet()
 	}
@@ -59,26 +68,41 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 	}
 	c.out.table(func(w io.Writer) {
 		fmt.Fprintln(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE")
-		for _, t := range all {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", t.Version, short(t.Commit), stateWord(t.Standing), c.age(t.Time), clock(t.Time),
-				humanize.Comma(t.Files), size(t.Bytes), c.marks(t.Checkpoint, held), firstLine(t.Message))
+		var row []byte
+		for i := range all {
+			row = c.appendRow(row[:0], &all[i], held)
+			w.Write(row)
 		}
 	})
 	return nil
 }
 
+// appendRow appends a line of the table.
+func (c *call) appendRow(row []byte, t *manager.RollbackTarget, held manager.TargetStatus) []byte {
+	cell := func(s string) { row = append(append(row, s...), '\t') }
+	cell(t.Version)
+	cell(short(t.Commit))
+	cell(stateWord(t.Standing))
+	cell(c.age(t.Time))
+	row = append(t.Time.Local().AppendFormat(row, clockFormat), '\t')
+	cell(humanize.Comma(t.Files))
+	cell(size(t.Bytes))
+	row = append(row, c.marks(&t.Checkpoint, held)...)
+	row = append(row, firstLine(t.Message)...)
+	return append(row, '\n')
+}
+
 // wanted keeps the newest of those in the state that was asked for.
 func (o *listOptions) wanted(all []manager.RollbackTarget) []manager.RollbackTarget {
-	var out []manager.RollbackTarget
-	for _, t := range all {
-		if o.limit > 0 && len(out) == o.limit {
-			break
-		}
-		if (!o.good || t.Standing.State == verdict.Good) && (!o.bad || t.Standing.State == verdict.Bad) {
-			out = append(out, t)
-		}
+	if o.good || o.bad {
+		all = slices.DeleteFunc(all, func(t manager.RollbackTarget) bool {
+			return o.good && t.Standing.State != verdict.Good || o.bad && t.Standing.State != verdict.Bad
+		})
 	}
-	return out
+	if o.limit > 0 {
+		all = all[:min(o.limit, len(all))]
+	}
+	return all
 }
 
 // stateWord is what is held of a version; of most, nothing is.
@@ -125,7 +149,7 @@ func (c *call) held(ctx context.Context, m *manager.Manager) manager.TargetStatu
 	return target
 }
 
-func (c *call) marks(cp gitstore.Checkpoint, held manager.TargetStatus) string {
+func (c *call) marks(cp *gitstore.Checkpoint, held manager.TargetStatus) string {
 	s := ""
 	if cp.Partial {
 		s += c.out.paint(yellow, "[partial]") + " "

@@ -95,7 +95,9 @@ func count(n int64, word string) string {
 }
 
 // clock is a moment for people, in their own time zone.
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func clock(t time.Time) string { return t.Local().Format(clockFormat) }
+
+const clockFormat = "2006-01-02 15:04:05"
 
 // age is "3 minutes ago".
 func (c *call) age(t time.Time) string { return humanize.RelTime(t, c.now(), "ago", "from now") }

@@ -43,7 +43,7 @@ func (db *DB) packedLines() (*packedLines, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	p, err := newPackedLines(data)
+	p, ordered, err := newPackedLines(data)
 	if err != nil {
 		return nil, err
 	}
@@ -51,27 +51,52 @@ func (db *DB) packedLines() (*packedLines, error) {
 	now, err := db.PackedStamp()
 	if age := time.Since(time.Unix(0, max(stamp.Mtime, stamp.Ctime))); err == nil && now == stamp && age > settled {
 		db.packed, db.packedStamp = p, stamp
+		if ordered {
+			db.noteOrdered(stamp, data)
+		}
 	}
 	return p, nil
 }
 
-func newPackedLines(data []byte) (*packedLines, error) {
-	p := &packedLines{data: data, refs: make([]int32, 0, len(data)/128+1)}
+// newPackedLines checks every line. Ordered says that they are sorted as they lie.
+func newPackedLines(data []byte) (p *packedLines, ordered bool, err error) {
+	p = &packedLines{data: data, refs: make([]int32, 0, len(data)/128+1)}
 	for at := 0; at < len(data); {
-		line, _, _ := bytes.Cut(data[at:], []byte("\n"))
-		switch {
-		case len(line) == 0, line[0] == '#', line[0] == '^' && hexName(line[1:]):
-		case len(line) > nameOffset && line[nameOffset-1] == ' ' && hexName(line[:nameOffset-1]):
+		line := p.line(int32(at))
+		isRef, err := checkLine(line)
+		if err != nil {
+			return nil, false, err
+		}
+		if isRef {
 			p.refs = append(p.refs, int32(at))
-		default:
-			return nil, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
 		}
 		at += len(line) + 1
 	}
-	if byName := func(a, b int32) int { return bytes.Compare(p.name(a), p.name(b)) }; !slices.IsSortedFunc(p.refs, byName) {
+	byName := func(a, b int32) int { return bytes.Compare(p.name(a), p.name(b)) }
+	if ordered = slices.IsSortedFunc(p.refs, byName); !ordered {
 		slices.SortStableFunc(p.refs, byName)
 	}
-	return p, nil
+	return p, ordered, nil
+}
+
+// checkLine says whether a line is a ref's; some aren't, and are as they must be.
+func checkLine(line []byte) (isRef bool, err error) {
+	switch {
+	case len(line) == 0, line[0] == '#', line[0] == '^' && hexName(line[1:]):
+		return false, nil
+	case len(line) > nameOffset && line[nameOffset-1] == ' ' && hexName(line[:nameOffset-1]):
+		return true, nil
+	}
+	return false, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
+}
+
+// refOfLine is the ref that a checked line is of.
+func refOfLine(line []byte) (Ref, error) {
+	id, ok := parseID(line[:nameOffset-1])
+	if !ok {
+		return Ref{}, fmt.Errorf("%w: packed-refs has the malformed line %q", ErrBroken, line)
+	}
+	return Ref{Name: string(line[nameOffset:]), ID: id}, nil
 }
 
 // nameOffset is where a line's name begins.
@@ -87,30 +112,15 @@ func hexName(b []byte) bool {
 	return len(b) == nameOffset-1
 }
 
-func (p *packedLines) name(at int32) []byte {
+func (p *packedLines) line(at int32) []byte {
 	line, _, _ := bytes.Cut(p.data[at:], []byte("\n"))
-	return line[nameOffset:]
+	return line
 }
+
+func (p *packedLines) name(at int32) []byte { return p.line(at)[nameOffset:] }
 
 func (p *packedLines) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(p.refs, name, func(at int32, name string) int { return strings.Compare(string(p.name(at)), name) })
-}
-
-// find returns what the ref of that name is.
-func (p *packedLines) find(name string) (ID, bool) {
-	i, found := p.search(name)
-	if !found {
-		return ID{}, false
-	}
-	return parseID(p.data[p.refs[i]:][:nameOffset-1])
-}
-
-// below returns a ref whose name begins with prefix, empty for none.
-func (p *packedLines) below(prefix string) string {
-	if i, _ := p.search(prefix); i < len(p.refs) && bytes.HasPrefix(p.name(p.refs[i]), []byte(prefix)) {
-		return string(p.name(p.refs[i]))
-	}
-	return ""
 }
 
 // PackedStamp tells one state of packed-refs from another: the file is never changed
@@ -130,7 +140,17 @@ func (db *DB) PackedStamp() (PackedStamp, error) {
 	if err != nil {
 		return PackedStamp{}, &fs.PathError{Op: "stat", Path: db.packedPath(), Err: err}
 	}
-	return PackedStamp{Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Ino: st.Ino}, nil
+	return newStamp(&st), nil
+}
+
+func stampOf(fd int) (PackedStamp, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return newStamp(&st), err
+}
+
+func newStamp(st *unix.Stat_t) PackedStamp {
+	return PackedStamp{Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Ino: st.Ino}
 }
 
 // ListPacked is List for packed refs only, whatever outranks them.

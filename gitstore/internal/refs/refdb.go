@@ -44,6 +44,8 @@ type DB struct {
 	packedMu    sync.Mutex
 	packed      *packedLines
 	packedStamp PackedStamp
+	// summed is the state whose checksum was compared.
+	summed PackedStamp
 }
 
 // Open returns the refs of the repository whose common directory is gitDir.
@@ -160,12 +162,12 @@ func (db *DB) readOne(name string) (id ID, next string, err error) {
 	if !errors.Is(err, ErrNotFound) {
 		return id, next, err
 	}
-	packed, err := db.packedLines()
+	r, found, err := db.packedFrom(name)
 	if err != nil {
 		return ID{}, "", err
 	}
-	if id, found := packed.find(name); found {
-		return id, "", nil
+	if found && r.Name == name {
+		return r.ID, "", nil
 	}
 	// git may have packed the ref between our two looks.
 	return db.readLoose(name)

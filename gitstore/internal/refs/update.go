@@ -231,16 +231,20 @@ func (db *DB) conflicts(name string) error {
 			return err
 		}
 	}
-	packed, err := db.packedLines()
+	r, found, err := db.packedFrom(name + "/")
 	if err != nil {
 		return err
 	}
-	if below := packed.below(name + "/"); below != "" {
-		return &ConflictError{Name: name, With: below}
+	if found && strings.HasPrefix(r.Name, name+"/") {
+		return &ConflictError{Name: name, With: r.Name}
 	}
 	for at := strings.LastIndexByte(name, '/'); at > 0; at = strings.LastIndexByte(name[:at], '/') {
-		if _, found := packed.find(name[:at]); found {
-			return &ConflictError{Name: name, With: name[:at]}
+		r, found, err := db.packedFrom(name[:at])
+		if err != nil {
+			return err
+		}
+		if found && r.Name == name[:at] {
+			return &ConflictError{Name: name, With: r.Name}
 		}
 	}
 	return nil

@@ -1,0 +1,90 @@
+package gitstore
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// packedWorld is a store with n checkpoints, all but the newest in packed-refs, and
+// the index of them.
+func packedWorld(t *testing.T, n int) (*world, *Store) {
+	t.Helper()
+	w := newWorld(t)
+	w.git("init", "-q")
+	now := time.Unix(1_700_000_000, 0)
+	s := w.storeWith(Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	for i := range n {
+		w.write("f", fmt.Sprint(i))
+		if i == n-1 {
+			if _, err := s.PackRefs(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			// The stamp of packed-refs must be older than the index.
+			time.Sleep(20 * time.Millisecond)
+		}
+		w.record(s, RecordRequest{Version: fmt.Sprintf("v%03d", i)})
+	}
+	if list, err := s.Checkpoints(t.Context()); err != nil || len(list) != n {
+		t.Fatal(len(list), err)
+	}
+	if _, err := os.Stat(s.cachePath(checkpointIndexFile)); err != nil {
+		t.Fatal(err)
+	}
+	return w, s
+}
+
+// However many are asked for, they are the newest, in order, across the records that
+// are read at a time.
+func TestNewestOfMany(t *testing.T) {
+	const count = 2*fewRecords + 10
+	_, s := packedWorld(t, count)
+	for _, n := range []int{0, 1, 2, fewRecords, fewRecords + 1, fewRecords + 2, count - 1, count, count + 5, -1} {
+		list, err := s.Newest(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := min(n, count)
+		if n < 0 {
+			want = count
+		}
+		if len(list) != want {
+			t.Fatalf("%d asked for, %d given", n, len(list))
+		}
+		for i, c := range list {
+			if c.Version != fmt.Sprintf("v%03d", count-1-i) {
+				t.Fatalf("%d asked for: number %d is %s", n, i, c.Version)
+			}
+		}
+	}
+}
+
+// A bit that fell over in the index, which is a cache, hides no checkpoint.
+func TestDamagedCheckpointIndex(t *testing.T) {
+	const count = 12
+	_, s := packedWorld(t, count)
+	path := s.cachePath(checkpointIndexFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(whole); at += 37 {
+		damaged := append([]byte(nil), whole...)
+		damaged[at] ^= 0x10
+		if err := os.WriteFile(path, damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{-1, 3} {
+			list, err := s.Newest(t.Context(), n)
+			if want := min(count, uint(n)); err != nil || uint(len(list)) != want {
+				t.Fatalf("a bit of byte %d fell over: %d checkpoints, %v", at, len(list), err)
+			}
+			for i, c := range list {
+				if want := fmt.Sprintf("v%03d", count-1-i); c.Version != want {
+					t.Fatalf("a bit of byte %d fell over: number %d is %s, not %s", at, i, c.Version, want)
+				}
+			}
+		}
+	}
+}
