@@ -21,7 +21,7 @@ var parts = []struct {
 }{
 	{"system calls", []string{"internal/runtime/syscall", "syscall.", "runtime.futex", "runtime.usleep", "runtime.madvise", "runtime.tgkill"}},
 	{"hashing", []string{"crypto/sha1", "crypto/internal/fips140/sha1", "github.com/pjbgf/sha1cd", "crypto/sha256", "crypto/internal/fips140/sha256"}},
-	{"deflate, inflate", []string{"github.com/klauspost/compress", "hash/adler32", "hash/crc32"}},
+	{"deflate, inflate", []string{"github.com/klauspost/compress", "github.com/evoseal/git-evoseal-rollback/gitstore/internal/deflate", "hash/adler32", "hash/crc32"}},
 	{"Go's memory and scheduling", []string{"runtime.", "internal/runtime", "sync", "internal/sync"}},
 }
 

@@ -6,63 +6,62 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/deflate"
 	"github.com/klauspost/compress/flate"
 )
 
 var (
 	verifiers = sync.Pool{New: func() any { return NewVerifier() }}
-	inflaters = sync.Pool{New: func() any { return newInflater() }}
+	inflaters = sync.Pool{New: func() any { return new(inflater) }}
+	streamers = sync.Pool{New: func() any { return newStreamer() }}
 )
 
 // inflater is what one inflation needs, kept for the next.
 type inflater struct {
-	r    io.ReadCloser
-	src  bytes.Reader
-	in   []byte
+	z       deflate.Inflater
+	in, out []byte
+}
+
+// streamer is an inflater for objects that are too big to be held.
+type streamer struct {
+	z    io.ReadCloser
 	out  []byte
 	file *bufio.Reader
 }
 
-func newInflater() *inflater {
-	return &inflater{
-		r:    flate.NewReader(bytes.NewReader(nil)),
+func newStreamer() *streamer {
+	return &streamer{
+		z:    flate.NewReader(bytes.NewReader(nil)),
 		out:  make([]byte, 64<<10),
 		file: bufio.NewReaderSize(nil, 256<<10),
 	}
 }
 
-// smallObject is the size up to which an object's deflated bytes are read in
-// one go.
+// smallObject is the size up to which an object is inflated in one go.
 const smallObject = 1 << 20
 
 // inflate writes exactly e.size bytes into w. The two bytes of zlib header are
 // stepped over and its Adler-32 is not computed: the object's own hash, which
 // every caller checks, says more.
 func (f packFile) inflate(e entry, w io.Writer) error {
-	z := inflaters.Get().(*inflater)
-	defer inflaters.Put(z)
+	if e.size <= smallObject {
+		z := inflaters.Get().(*inflater)
+		defer inflaters.Put(z)
+		data, err := z.small(f, e)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		return err
+	}
 	rest := f.length - 20 - e.data
 	if rest < 2 {
 		return io.ErrUnexpectedEOF
 	}
-	if e.size <= smallObject {
-		// deflateBound of zlib, with room to spare.
-		n := min(rest, e.size+e.size>>8+64)
-		if int64(cap(z.in)) < n {
-			z.in = make([]byte, n)
-		}
-		z.in = z.in[:n]
-		if _, err := f.ReadAt(z.in, e.data); err != nil {
-			return err
-		}
-		if err := checkZlib(z.in); err != nil {
-			return err
-		}
-		z.src.Reset(z.in[2:])
-		return z.run(&z.src, e.size, w)
-	}
+	z := streamers.Get().(*streamer)
+	defer streamers.Put(z)
 	z.file.Reset(io.NewSectionReader(f, e.data, rest))
 	head, err := z.file.Peek(2)
 	if err != nil {
@@ -72,7 +71,34 @@ func (f packFile) inflate(e entry, w io.Writer) error {
 		return err
 	}
 	z.file.Discard(2)
-	return z.run(z.file, e.size, w)
+	return z.run(e.size, w)
+}
+
+// small returns the bytes of an entry that is no bigger than smallObject. They are
+// good until the next call.
+func (z *inflater) small(f packFile, e entry) ([]byte, error) {
+	// deflateBound of zlib, with room to spare.
+	n := min(f.length-20-e.data, e.size+e.size>>8+64)
+	if n < 2 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	z.in = slices.Grow(z.in[:0], int(n))[:n]
+	if _, err := f.ReadAt(z.in, e.data); err != nil {
+		return nil, err
+	}
+	if err := checkZlib(z.in); err != nil {
+		return nil, err
+	}
+	room := int(e.size) + deflate.Slack
+	z.out = slices.Grow(z.out[:0], room)[:room]
+	got, _, err := z.z.Inflate(z.out, z.in[2:])
+	switch {
+	case errors.Is(err, deflate.ErrSize), err == nil && int64(got) > e.size:
+		return nil, fmt.Errorf("inflates to more than its %d bytes", e.size)
+	case err == nil && int64(got) != e.size:
+		return nil, fmt.Errorf("inflates to %d bytes instead of %d", got, e.size)
+	}
+	return z.out[:got], err
 }
 
 // checkZlib checks the two bytes of header (RFC 1950).
@@ -83,13 +109,13 @@ func checkZlib(b []byte) error {
 	return nil
 }
 
-func (z *inflater) run(src io.Reader, size int64, w io.Writer) error {
-	if err := z.r.(flate.Resetter).Reset(src, nil); err != nil {
+func (z *streamer) run(size int64, w io.Writer) error {
+	if err := z.z.(flate.Resetter).Reset(z.file, nil); err != nil {
 		return err
 	}
 	var got int64
 	for {
-		n, err := z.r.Read(z.out)
+		n, err := z.z.Read(z.out)
 		got += int64(n)
 		if got > size {
 			return fmt.Errorf("inflates to more than its %d bytes", size)

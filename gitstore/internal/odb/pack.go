@@ -263,9 +263,7 @@ func (e *deltaError) Error() string { return e.err.Error() }
 func (p *pack) copyDelta(db *DB, f packFile, off int64, e entry, h *Hasher, id ID, w io.Writer, left *int) (Type, int64, error) {
 	typ, data, err := p.resolve(db, f, off, e, left)
 	if err == nil {
-		h.Start(typ, int64(len(data)))
-		h.Write(data)
-		if err := checkSum(h, id); err != nil {
+		if err := check(h, typ, data, id); err != nil {
 			return 0, 0, &deltaError{err}
 		}
 		_, err = w.Write(data)
@@ -311,27 +309,36 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, i
 	}
 	h := verifiers.Get().(*Hasher)
 	defer verifiers.Put(h)
-	if e.kind == ofsDelta || e.kind == refDelta {
+	switch {
+	case e.kind == ofsDelta, e.kind == refDelta:
 		typ, n, err := p.copyDelta(db, f, off, e, h, id, w, left)
 		if notRight := new(deltaError); errors.As(err, &notRight) {
 			return corrupt(notRight.err)
 		}
 		return typ, n, err
+	case e.size <= smallObject:
+		// Nothing is written before it is known to be right: where it isn't, the next
+		// copy has its turn.
+		z := inflaters.Get().(*inflater)
+		defer inflaters.Put(z)
+		data, err := z.small(f, e)
+		if err == nil {
+			err = check(h, e.kind, data, id)
+		}
+		if err != nil {
+			return corrupt(err)
+		}
+		_, err = w.Write(data)
+		return e.kind, e.size, err
 	}
-	typ := e.kind
-	h.Start(typ, e.size)
-	sink := &teeWriter{h: h, w: w}
-	var whole *bytes.Buffer
-	if _, again := w.(*bytes.Buffer); !again && e.size <= wholeObject {
-		whole = wholes.Get().(*bytes.Buffer)
-		defer wholes.Put(whole)
-		whole.Reset()
-		sink.w = whole
-	} else if !again && db.copies(id) > 1 {
+	// Of a big one there is seldom another copy; where there is, this one is read twice.
+	if _, again := w.(*bytes.Buffer); !again && db.copies(id) > 1 {
 		if err := p.verifyEntry(f, e, id); err != nil {
 			return corrupt(err)
 		}
 	}
+	h.Start(e.kind, e.size)
+	sink := &teeWriter{h: h, w: w}
 	if err := f.inflate(e, sink); err != nil {
 		if sink.err != nil {
 			return 0, 0, sink.err
@@ -341,19 +348,15 @@ func (p *pack) copyTo(db *DB, id ID, off int64, w io.Writer, left *int) (Type, i
 	if err := checkSum(h, id); err != nil {
 		return corrupt(err)
 	}
-	if whole != nil {
-		_, err = w.Write(whole.Bytes())
-	}
-	return typ, e.size, err
+	return e.kind, e.size, nil
 }
 
-// wholeObject is the size up to which an object is held back until its hash is known
-// to be right: of a copy that is damaged nothing is written then, and the next copy
-// has its turn. Of a bigger one there is seldom another copy; where there is, it is
-// read twice.
-const wholeObject = 64 << 10
-
-var wholes = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// check says whether data is the object of that name.
+func check(h *Hasher, typ Type, data []byte, want ID) error {
+	h.Start(typ, int64(len(data)))
+	h.Write(data)
+	return checkSum(h, want)
+}
 
 // verifyEntry verifies an entry that isn't a delta.
 func (p *pack) verifyEntry(f packFile, e entry, id ID) error {

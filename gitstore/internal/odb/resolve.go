@@ -92,8 +92,6 @@ func (f packFile) inflateAll(e entry) ([]byte, error) {
 		return nil, errBigDelta
 	}
 	var b bytes.Buffer
-	// What a damaged header says is not believed beyond this.
-	b.Grow(int(min(e.size, smallObject)))
 	err := f.inflate(e, &b)
 	return b.Bytes(), err
 }
