@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/deflate"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/klauspost/compress/zlib"
 )
@@ -56,10 +57,10 @@ type Packed struct {
 	Bytes   int64
 }
 
-// deflateLevel is the fastest. Measured on a source tree, file by file: of zlib's
-// default it takes a third of the time and 115 % of the room, and the levels between
-// save half of that for as much time again. A first checkpoint is mostly deflating,
-// and gc --aggressive has time.
+// deflateLevel is the fastest, for big objects as package deflate has it for all others.
+// Measured on a source tree, file by file: of zlib's default it takes a third of the time
+// and 115 % of the room, and the levels between save half of that for as much time again.
+// A first checkpoint is mostly deflating, and gc --aggressive has time.
 const deflateLevel = zlib.BestSpeed
 
 const packHeader = 12
@@ -159,8 +160,7 @@ func (w *PackWriter) fail(err error) error {
 
 // NewLane returns a lane for one goroutine.
 func (w *PackWriter) NewLane() *Lane {
-	z, _ := zlib.NewWriterLevel(nil, deflateLevel)
-	l := &Lane{w: w, hash: NewHasher(), z: z}
+	l := &Lane{w: w, hash: NewHasher()}
 	w.mu.Lock()
 	w.lanes = append(w.lanes, l)
 	w.mu.Unlock()
@@ -172,10 +172,12 @@ func (w *PackWriter) NewLane() *Lane {
 type Lane struct {
 	w       *PackWriter
 	hash    *Hasher
-	z       *zlib.Writer
+	small   deflate.Deflater
 	buf     bytes.Buffer
 	entries []packed
-	read    []byte
+	// big and read are for streams, made when they are first needed.
+	big  *zlib.Writer
+	read []byte
 }
 
 // laneBatch is how much a lane gathers before it writes: enough to make the
@@ -193,13 +195,8 @@ func (l *Lane) Add(typ Type, data []byte) (ID, bool, error) {
 	}
 	start := l.buf.Len()
 	l.header(typ, int64(len(data)))
-	l.z.Reset(&l.buf)
-	if _, err := l.z.Write(data); err != nil {
-		return id, false, l.w.fail(err)
-	}
-	if err := l.z.Close(); err != nil {
-		return id, false, l.w.fail(err)
-	}
+	l.buf.Grow(min(len(data), laneBatch) + maxEntryHeader + 64)
+	l.buf.Write(l.small.AppendZlib(l.buf.AvailableBuffer(), data))
 	l.entries = append(l.entries, packed{id: id, crc: crc32.ChecksumIEEE(l.buf.Bytes()[start:]), off: int64(start)})
 	if l.buf.Len() >= laneBatch {
 		return id, true, l.flush()
@@ -247,7 +244,8 @@ func (l *Lane) AddStream(typ Type, size int64, r io.Reader) (ID, bool, error) {
 		return ID{}, false, l.w.fail(err)
 	}
 	defer spool.Discard()
-	if l.read == nil {
+	if l.big == nil {
+		l.big, _ = zlib.NewWriterLevel(nil, deflateLevel)
 		l.read = make([]byte, 256<<10)
 	}
 	if err := l.flush(); err != nil {
@@ -261,15 +259,15 @@ func (l *Lane) AddStream(typ Type, size int64, r io.Reader) (ID, bool, error) {
 		return ID{}, false, l.w.fail(err)
 	}
 	l.hash.Start(typ, size)
-	l.z.Reset(sum)
-	n, err := io.CopyBuffer(io.MultiWriter(l.hash, l.z), struct{ io.Reader }{io.LimitReader(r, size+1)}, l.read)
+	l.big.Reset(sum)
+	n, err := io.CopyBuffer(io.MultiWriter(l.hash, l.big), struct{ io.Reader }{io.LimitReader(r, size+1)}, l.read)
 	if err != nil {
 		return ID{}, false, err
 	}
 	if n != size {
 		return ID{}, false, ErrSize
 	}
-	if err := l.z.Close(); err != nil {
+	if err := l.big.Close(); err != nil {
 		return ID{}, false, l.w.fail(err)
 	}
 	id, err := l.hash.Sum()
