@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
@@ -113,17 +112,25 @@ func (d *slotDir) appendTo(index []*gitindex.Entry) []*gitindex.Entry {
 
 // readSlot reads what was written into a slot.
 func (s *Store) readSlot(slot *Slot) (*slotTree, error) {
-	entries, err := s.slotIndex(slot)
+	b := newSlotDirBuilder(false)
+	_, err := s.slotRuns(slot, func(run []gitindex.Entry) { b.runs <- run })
+	top := b.end()
 	if err != nil {
 		return nil, err
 	}
-	tree := &slotTree{newSlotDir(entries, false), slot.Settled}
+	tree := &slotTree{top, slot.Settled}
 	s.readStamps(slot, tree.top)
 	return tree, nil
 }
 
 // slotIndex reads a slot's index.
 func (s *Store) slotIndex(slot *Slot) ([]gitindex.Entry, error) {
+	return s.slotRuns(slot, func([]gitindex.Entry) {})
+}
+
+// slotRuns is slotIndex that hands entries on as they are read, which may turn out to
+// be in vain.
+func (s *Store) slotRuns(slot *Slot, use func(run []gitindex.Entry)) ([]gitindex.Entry, error) {
 	if slot.Damaged {
 		return nil, malformed("the store has lost what it knew of the directory")
 	}
@@ -136,39 +143,57 @@ func (s *Store) slotIndex(slot *Slot) ([]gitindex.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, fi.Size())
-	n, err := dirfd.ReadFull(int(f.Fd()), data)
-	if err != nil {
-		return nil, err
-	}
-	return gitindex.DecodeInPlace(data[:n])
+	return gitindex.Stream(f, int(fi.Size()), use)
 }
 
 // newSlotDir builds the directories of an index, with what wasn't asked for, and so not
 // written, or without.
 func newSlotDir(entries []gitindex.Entry, unwritten bool) *slotDir {
-	done := make(chan *slotDir, 256)
-	var named sync.WaitGroup
-	named.Go(func() {
+	b := newSlotDirBuilder(unwritten)
+	b.runs <- entries
+	return b.end()
+}
+
+// slotDirBuilder builds the directories of an index from its entries, which come in run
+// by run.
+type slotDirBuilder struct {
+	runs chan []gitindex.Entry
+	top  slotDir
+	done sync.WaitGroup
+}
+
+func newSlotDirBuilder(unwritten bool) *slotDirBuilder {
+	b := &slotDirBuilder{runs: make(chan []gitindex.Entry, 64)}
+	full := make(chan *slotDir, 256)
+	b.done.Go(func() {
 		n := treeNamer{hash: odb.NewVerifier()}
-		for d := range done {
+		for d := range full {
 			n.name(d)
 		}
 	})
-	b := slotTreeBuilder{done: done}
-	top := &slotDir{}
-	b.enter(top)
-	for i := range entries {
-		if unwritten || !entries[i].SkipWorktree {
-			b.add(&entries[i])
+	b.done.Go(func() {
+		defer close(full)
+		t := slotTreeBuilder{done: full}
+		t.enter(&b.top)
+		for run := range b.runs {
+			for i := range run {
+				if unwritten || !run[i].SkipWorktree {
+					t.add(&run[i])
+				}
+			}
 		}
-	}
-	for len(b.open) > 0 {
-		b.close()
-	}
-	close(done)
-	named.Wait()
-	return top
+		for len(t.open) > 0 {
+			t.close()
+		}
+	})
+	return b
+}
+
+// end returns the directory at the top, once no more entries come.
+func (b *slotDirBuilder) end() *slotDir {
+	close(b.runs)
+	b.done.Wait()
+	return &b.top
 }
 
 type slotTreeBuilder struct {

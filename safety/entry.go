@@ -38,6 +38,9 @@ func (e *EntryError) Is(target error) bool { return target == ErrBadEntry }
 // core.protectHFS on, whatever the system: trees travel. The error is an
 // [*EntryError].
 func CheckEntry(name string) error {
+	if isPlain(name) {
+		return nil
+	}
 	reason := ""
 	switch {
 	case name == "":
@@ -56,6 +59,21 @@ func CheckEntry(name string) error {
 		return nil
 	}
 	return &EntryError{Name: name, Reason: reason}
+}
+
+// isPlain reports whether name is of printable ASCII and doesn't even begin as a spelling
+// of ".git" does, as nearly all names are: it saves the closer look, which a rollback of
+// many files takes at each.
+func isPlain(name string) bool {
+	if name == "" || len(name) > maxName || name[0] == '.' || name[0]|0x20 == 'g' {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c > '~' || c == '/' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // isDotGit reports whether some file system takes name, or a part of it after

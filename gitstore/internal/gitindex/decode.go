@@ -5,20 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"unsafe"
 )
 
 // Decode reads an index of version 2, 3 or 4 with SHA-1 names. The checksum must
 // be right, unless it is all zero (index.skipHash), and the entries in order. A
 // split index is an [ErrUnsupported], since most of its entries are elsewhere; a
 // sparse one yields its directories, with their slash. The data is not kept.
-func Decode(data []byte) ([]Entry, error) { return decode(data, false) }
-
-// DecodeInPlace is Decode that may cut the entries' names from the data, which must
-// not be changed from then on.
-func DecodeInPlace(data []byte) ([]Entry, error) { return decode(data, true) }
-
-func decode(data []byte, keep bool) ([]Entry, error) {
+func Decode(data []byte) ([]Entry, error) {
 	r, err := newReader(data, checksumSize)
 	if err != nil {
 		return nil, err
@@ -26,26 +19,26 @@ func decode(data []byte, keep bool) ([]Entry, error) {
 	// Nothing that is found without a right checksum is told.
 	checked := make(chan error, 1)
 	go func() { checked <- checkSum(r.data, data[len(r.data):]) }()
-	entries, err := r.entries(keep)
+	entries, err := r.entries()
 	if wrong := <-checked; wrong != nil {
 		return nil, wrong
 	}
 	return entries, err
 }
 
-func checkSum(data, sum []byte) error {
+func checkSum(data, sum []byte) error { return compareSum(sum, sha1.Sum(data)) }
+
+func compareSum(sum []byte, is [checksumSize]byte) error {
 	var zero, want [checksumSize]byte
 	copy(want[:], sum)
-	if want != zero && want != sha1.Sum(data) {
+	if want != zero && want != is {
 		return fmt.Errorf("%w: checksum mismatch", ErrCorrupt)
 	}
 	return nil
 }
 
-func (r *reader) entries(keep bool) ([]Entry, error) {
+func (r *reader) entries() ([]Entry, error) {
 	entries := make([]Entry, r.left)
-	// Version 4 has only parts of names.
-	keep = keep && r.version < 4
 	var names nameList
 	nameless := false
 	for i := range entries {
@@ -55,25 +48,30 @@ func (r *reader) entries(keep bool) ([]Entry, error) {
 		}
 		nameless = nameless || len(rec.name) == 0
 		entries[i] = rec.entry()
-		if keep {
-			entries[i].Name = unsafe.String(unsafe.SliceData(rec.name), len(rec.name))
-		} else {
-			names.add(rec.name)
-		}
+		names.add(rec.name)
 	}
-	if err := r.extensions(func(name string, _ []byte) bool { return name == "sdir" }); err != nil {
+	if err := r.end(); err != nil {
 		return nil, err
 	}
 	if nameless { // a split index, refused above, has such entries
-		return nil, fmt.Errorf("%w: empty name", ErrCorrupt)
+		return nil, errNameless
 	}
 	names.give(entries)
-	for i := range entries {
-		if i > 0 && !entries[i-1].before(&entries[i]) {
-			return nil, fmt.Errorf("%w: %q is out of order", ErrCorrupt, entries[i].Name)
+	for i := range entries[:max(0, len(entries)-1)] {
+		if !entries[i].before(&entries[i+1]) {
+			return nil, outOfOrder(&entries[i+1])
 		}
 	}
 	return entries, nil
+}
+
+var errNameless = fmt.Errorf("%w: empty name", ErrCorrupt)
+
+func outOfOrder(e *Entry) error { return fmt.Errorf("%w: %q is out of order", ErrCorrupt, e.Name) }
+
+// end looks at what follows the entries.
+func (r *reader) end() error {
+	return r.extensions(func(name string, _ []byte) bool { return name == "sdir" })
 }
 
 // nameList has all names share one string, cut once it is complete.

@@ -93,6 +93,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"required extension", extend(plain, "need", "body"), ErrUnsupported},
 		{"truncated extension", extend(plain, "TREE", "body")[:len(plain)+8], ErrCorrupt},
 	} {
+		sameStreamed(t, unhash(test.data))
 		if _, err := Decode(unhash(test.data)); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -144,7 +145,7 @@ func TestDamage(t *testing.T) {
 			}
 			for bit := range 8 {
 				data[n] ^= 1 << bit
-				Decode(data)
+				sameStreamed(t, data)
 				readReader(data, 20)
 				data[n] ^= 1 << bit
 			}
@@ -165,6 +166,7 @@ func FuzzDecode(f *testing.F) {
 	r.git("update-index", "--split-index")
 	f.Add(unhash(r.index()))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		sameStreamed(t, data)
 		entries, err := Decode(data)
 		if err == nil {
 			checkRewrite(t, entries)

@@ -47,51 +47,64 @@ func Encode(w io.Writer, entries []*Entry, tree ...TreeNode) error {
 }
 
 // encoderBuffer is how many bytes are hashed and written at once.
-const encoderBuffer = 256 << 10
+const encoderBuffer = 128 << 10
 
-// encoder has what is in buf hashed and written by another goroutine.
+// encoder has what is in buf written by another goroutine, and hashed by one more.
 type encoder struct {
-	buf        []byte
-	full, free chan []byte
-	written    chan error
+	buf                  []byte
+	full, written, freed chan []byte
+	wrote                chan error
+	hashed               chan []byte
 }
 
 func newEncoder(w io.Writer) *encoder {
-	e := &encoder{full: make(chan []byte, 1), free: make(chan []byte, 2), written: make(chan error, 1)}
-	for range cap(e.free) {
-		e.free <- make([]byte, 0, encoderBuffer+1<<10)
+	e := &encoder{
+		full: make(chan []byte, 4), written: make(chan []byte, 4), freed: make(chan []byte, 8),
+		wrote: make(chan error, 1), hashed: make(chan []byte, 1),
 	}
-	e.buf = <-e.free
-	go func() { e.written <- e.write(w) }()
+	for range cap(e.freed) {
+		e.freed <- make([]byte, 0, encoderBuffer+1<<10)
+	}
+	e.buf = <-e.freed
+	go e.hash()
+	go func() { e.wrote <- e.write(w) }()
 	return e
 }
 
 // write returns the first error, after which nothing more is written.
 func (e *encoder) write(w io.Writer) (err error) {
-	sum := sha1.New()
 	for buf := range e.full {
 		if err == nil {
-			sum.Write(buf)
 			_, err = w.Write(buf)
 		}
-		e.free <- buf[:0]
+		e.written <- buf
 	}
+	close(e.written)
 	if err == nil {
-		_, err = w.Write(sum.Sum(nil))
+		_, err = w.Write(<-e.hashed)
 	}
 	return err
 }
 
+func (e *encoder) hash() {
+	sum := sha1.New()
+	for buf := range e.written {
+		sum.Write(buf)
+		e.freed <- buf[:0]
+	}
+	e.hashed <- sum.Sum(nil)
+}
+
 func (e *encoder) flush() {
 	e.full <- e.buf
-	e.buf = <-e.free
+	e.buf = <-e.freed
 }
 
 // end returns once everything is written.
 func (e *encoder) end() error {
 	e.full <- e.buf
 	close(e.full)
-	return <-e.written
+	return <-e.wrote
 }
 
 // checkEntries says which version the entries need.
