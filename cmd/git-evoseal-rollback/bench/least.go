@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha1"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,15 +18,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leastName, as the first argument, makes this program the least one that copies a
-// project's files and hashes what it copies. It keeps no store, no index and no older
-// tree, checks nothing and puts nothing in place: what it takes is what the system takes
-// for opening, reading, making and writing so many files, and the processor for their
-// SHA-1. Nobody who hashes what he brings back can be quicker by much.
+// leastName, as the first argument, makes this program the least one of a kind. It keeps
+// no store, no index and no older tree, checks nothing and puts nothing in place: what it
+// takes is what the system takes for so many files, or lines, and the processor for
+// SHA-1. Nobody who does more can be quicker by much.
 const leastName = "least"
 
-// least copies a directory into another one that is empty.
-func least(from, to string) error {
+// least runs the least program: "copy" copies a directory into another one that is
+// empty, and hashes what it copies; "look" asks for the stat data of all files below a
+// directory; "list" prints the names of a store's tags.
+func least(args []string) error {
+	switch {
+	case len(args) == 3 && args[0] == "copy":
+		return leastWalk(args[1], args[2])
+	case len(args) == 2 && args[0] == "look":
+		return leastWalk(args[1], "")
+	case len(args) == 2 && args[0] == "list":
+		return leastList(args[1])
+	}
+	return fmt.Errorf("there is no least program %q", args)
+}
+
+// leastWalk copies a directory, or looks at it when it is to go nowhere.
+func leastWalk(from, to string) error {
 	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
 	l := &leastCopy{}
 	l.wake = sync.NewCond(&l.mu)
@@ -30,9 +48,11 @@ func least(from, to string) error {
 	if err != nil {
 		return err
 	}
-	dst, err := openDirectory(unix.AT_FDCWD, to)
-	if err != nil {
-		return err
+	dst := nowhere
+	if to != "" {
+		if dst, err = openDirectory(unix.AT_FDCWD, to); err != nil {
+			return err
+		}
 	}
 	l.push(leastDir{src, dst, true})
 	var wg sync.WaitGroup
@@ -42,6 +62,32 @@ func least(from, to string) error {
 	wg.Wait()
 	return l.err
 }
+
+// leastList prints the names of tags as they lie in the store, without a look at what
+// they name.
+func leastList(store string) error {
+	data, err := os.ReadFile(filepath.Join(store, "packed-refs"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	loose, err := os.ReadDir(filepath.Join(store, "refs", "tags"))
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(os.Stdout, 1<<15)
+	for line := range bytes.Lines(data) {
+		if _, name, found := bytes.Cut(line, []byte(" refs/tags/")); found {
+			out.Write(name)
+		}
+	}
+	for _, e := range loose {
+		out.WriteString(e.Name() + "\n")
+	}
+	return out.Flush()
+}
+
+// nowhere is the handle of a directory that nothing is copied to.
+const nowhere = -1
 
 // leastDir is a directory to copy, by its handles.
 type leastDir struct {
@@ -108,7 +154,9 @@ type leastWorker struct {
 }
 
 func (l *leastCopy) dir(w *leastWorker, d leastDir) error {
-	defer unix.Close(d.dst)
+	if d.dst != nowhere {
+		defer unix.Close(d.dst)
+	}
 	f := os.NewFile(uintptr(d.src), "directory")
 	defer f.Close()
 	entries, err := f.ReadDir(-1)
@@ -120,6 +168,9 @@ func (l *leastCopy) dir(w *leastWorker, d leastDir) error {
 		case d.top && slices.Contains([]string{".git", ".evoseal"}, name):
 		case e.IsDir():
 			err = l.sub(d, name)
+		case e.Type().IsRegular() && d.dst == nowhere:
+			var st unix.Stat_t
+			err = unix.Fstatat(d.src, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 		case e.Type().IsRegular():
 			err = w.file(d, name)
 		}
@@ -131,16 +182,18 @@ func (l *leastCopy) dir(w *leastWorker, d leastDir) error {
 }
 
 func (l *leastCopy) sub(d leastDir, name string) error {
-	if err := unix.Mkdirat(d.dst, name, 0o755); err != nil {
-		return err
-	}
 	src, err := openDirectory(d.src, name)
 	if err != nil {
 		return err
 	}
-	dst, err := openDirectory(d.dst, name)
-	if err != nil {
-		return errors.Join(err, unix.Close(src))
+	dst := nowhere
+	if d.dst != nowhere {
+		if err = unix.Mkdirat(d.dst, name, 0o755); err == nil {
+			dst, err = openDirectory(d.dst, name)
+		}
+		if err != nil {
+			return errors.Join(err, unix.Close(src))
+		}
 	}
 	l.push(leastDir{src: src, dst: dst})
 	return nil

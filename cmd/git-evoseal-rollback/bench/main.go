@@ -60,8 +60,8 @@ func serve(args []string) (code int, served bool) {
 	switch {
 	case len(args) > 0 && args[0] == launcherName:
 		return launch(args[1:]), true
-	case len(args) == 3 && args[0] == leastName:
-		if err := least(args[1], args[2]); err != nil {
+	case len(args) > 0 && args[0] == leastName:
+		if err := least(args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			return 1, true
 		}

@@ -64,14 +64,19 @@ func (a *arena) rollback(id, tree string) *row {
 
 // least is what no program that hashes what it brings back does without.
 func (a *arena) least() contestant {
+	return contestant{
+		name: "the least program", prepare: a.emptied(a.path("least")), work: fixed(leastCommand(a.project, "copy", ".", a.path("least"))),
+		check: same(a.project, a.path("least")), clean: a.remove(a.path("least")),
+	}
+}
+
+// leastCommand is this program as the least one of a kind.
+func leastCommand(dir string, args ...string) command {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
-	return contestant{
-		name: "the least program", prepare: a.emptied(a.path("least")), work: fixed(command{a.project, []string{self, leastName, ".", a.path("least")}}),
-		check: same(a.project, a.path("least")), clean: a.remove(a.path("least")),
-	}
+	return command{dir, append([]string{self, leastName}, args...)}
 }
 
 // waitingWorktree is, on a disk, git bringing a commit back and then waiting, as
@@ -119,7 +124,8 @@ func (a *arena) neighbour(id, tree string) *row {
 	return &row{
 		id: id + "/neighbour", work: "rollback to a neighbour, 1 % apart, " + tree,
 		how: "Three versions of which each two differ in 1 % of the files, in turn: the target holds one, the slot beside it another, " +
-			"and the third is brought back. git makes a whole work tree as before, or changes one that it has.",
+			"and the third is brought back. git makes a whole work tree as before, or changes one that it has. The least program lists the " +
+			"directories of one of them and asks for the stat data of each file, on as many processors, and brings nothing back.",
 		setup:    a.neighbours(existing),
 		before:   func(context.Context) error { turn++; return nil },
 		teardown: steps(a.freshTarget(), a.remove(existing)), quick: true,
@@ -138,6 +144,7 @@ func (a *arena) neighbour(id, tree string) *row {
 				},
 				check: same(a.target(), existing),
 			},
+			{name: "the least program", work: fixed(leastCommand(a.project, "look", existing))},
 		},
 	}
 }

@@ -29,9 +29,18 @@ func perFile(many, few *arena, manyFiles, fewFiles int) []*row {
 		pair("unchanged", "unchanged checkpoint", "As above.", func(a *arena) contestant {
 			return contestant{work: a.nextCheckpoint}
 		}),
-		pair("rollback", "rollback into a fresh target", "As above; the project is as recorded. The result is compared with it, byte by byte.", func(a *arena) contestant {
+		pair("rollback", "rollback into a fresh target", "As above; the project is as recorded. The result is compared with it, byte by byte. The least program is that of `source/rollback`.", func(a *arena) contestant {
 			return contestant{prepare: a.freshTarget(), work: a.rollbackNewest, check: same(a.project, a.target()), clean: a.freshTarget()}
 		}),
+	}
+	last := rows[len(rows)-1]
+	for _, of := range []struct {
+		*arena
+		files int
+	}{{many, manyFiles}, {few, fewFiles}} {
+		least := of.least()
+		least.name, least.units = "the least program, "+count(of.files)+" files", float64(of.files)
+		last.peers = append(last.peers, least)
 	}
 	for _, r := range rows[1:] {
 		r.setup = steps(many.ensureCheckpoint, few.ensureCheckpoint)
@@ -51,8 +60,11 @@ func histories(long, short *arena, longCount, shortCount int) []*row {
 	reading := func(args ...string) func(*arena) contestant {
 		return func(a *arena) contestant { return contestant{work: fixed(a.engine(args...))} }
 	}
-	list := pair("list", "list", "All of them, to nowhere: a line each.", reading("list"))
-	list.peers = append(list.peers, contestant{name: "git for-each-ref, the same checkpoints", work: fixed(long.listTags())})
+	list := pair("list", "list", "All of them, to nowhere: a line each, so a thousand times as many. The least program prints the tags' names as they lie in the store, and nothing else.", reading("list"))
+	list.peers = append(list.peers,
+		contestant{name: "git for-each-ref, the same checkpoints", work: fixed(long.listTags())},
+		contestant{name: "the least program, " + count(longCount) + " checkpoints", work: fixed(leastCommand(long.project, "list", long.store()))},
+		contestant{name: "the least program, " + count(shortCount) + " checkpoints", work: fixed(leastCommand(short.project, "list", short.store()))})
 	far := pair("rollback-far", "rollback to the third oldest", "Into a fresh target. What lies between has changed every file of the project many times over, so all come from the store; where there are ten checkpoints, a tenth does.", func(a *arena) contestant {
 		return contestant{prepare: a.freshTarget(), work: fixed(a.engine("rollback", historyName(2)))}
 	})
@@ -73,10 +85,11 @@ func histories(long, short *arena, longCount, shortCount int) []*row {
 	}
 }
 
+func (a *arena) store() string { return filepath.Join(a.project, ".evoseal", ".git") }
+
 // listTags is git's list of the store's tags, with what ours tells of each.
 func (a *arena) listTags() command {
-	store := filepath.Join(a.project, ".evoseal", ".git")
-	return command{a.project, []string{"git", "--git-dir=" + store, "for-each-ref", "--format=%(refname:short) %(*objectname:short) %(creatordate) %(contents:subject)", "refs/tags"}}
+	return command{a.project, []string{"git", "--git-dir=" + a.store(), "for-each-ref", "--format=%(refname:short) %(*objectname:short) %(creatordate) %(contents:subject)", "refs/tags"}}
 }
 
 // shortened says in the rows about n checkpoints how many there are, after
