@@ -62,10 +62,14 @@ func (db *DB) readOrdered(s PackedStamp) (sum uint32, ok bool) {
 	return sum, bytes.Equal(data[:], encodeOrdered(s, sum))
 }
 
+// worthSearching is how long packed-refs is, in bytes, where looking through all of it
+// takes longer than the rest of a quick command.
+const worthSearching = 32 << 10
+
 // noteOrdered keeps what readOrdered returns. It is only a cache: nobody is told of an
 // error.
 func (db *DB) noteOrdered(s PackedStamp, data []byte) {
-	if db.opts.JournalDir == "" || s == (PackedStamp{}) {
+	if db.opts.JournalDir == "" || len(data) < worthSearching {
 		return
 	}
 	f, err := durable.Create(db.opts.JournalDir, orderedTemp, 0o644)

@@ -108,14 +108,32 @@ func TestPackedOrderIsKept(t *testing.T) {
 	}
 }
 
+// A short one is looked through, and nothing is kept of it.
+func TestShortPacked(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(9, 9))
+	writePacked(t, dir, packedText(rng, []string{"refs/tags/a", "refs/tags/b"}))
+	if _, err := openWithJournal(t, dir).Read("refs/tags/b"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "journal", orderedFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 // Without order there is nothing to be searched by halving.
 func TestUnorderedPacked(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(5, 6))
-	writePacked(t, dir, packedText(rng, []string{"refs/tags/b", "refs/tags/a", "refs/tags/c"}))
+	var names []string
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
+	}
+	slices.Reverse(names)
+	writePacked(t, dir, packedText(rng, names))
 	for range 2 {
 		db := openWithJournal(t, dir)
-		for _, name := range []string{"refs/tags/a", "refs/tags/b", "refs/tags/c"} {
+		for _, name := range names {
 			if _, err := db.Read(name); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
