@@ -27,7 +27,10 @@ type process struct {
 	// prepareTrees readies the process for commands that go through whole trees, and
 	// says how many goroutines may; nil leaves all as it is.
 	prepareTrees func() (workers int)
-	getenv       func(string) string
+	// interruptible makes a context that ends when somebody asks the process to end; nil
+	// leaves it as it is.
+	interruptible func(context.Context) context.Context
+	getenv        func(string) string
 	// chdir serves -C, which moves the process as git's does: relative paths
 	// and the safety rules about the working directory then all agree.
 	chdir func(string) error

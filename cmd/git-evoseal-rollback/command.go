@@ -41,7 +41,9 @@ type command struct {
 	hidden bool
 	// trees says that the command goes through whole trees.
 	trees bool
-	new   func() runner
+	// instant says that the command is done before anybody could interrupt it.
+	instant bool
+	new     func() runner
 }
 
 type example struct{ line, says string }
@@ -64,7 +66,7 @@ func execute(ctx context.Context, p *process, args []string) int {
 	if flushed := c.out.flush(); err == nil && flushed != nil {
 		err = fmt.Errorf("can't write the result: %w", flushed)
 	}
-	return c.finish(ctx, err)
+	return c.finish(err)
 }
 
 // dispatch parses the command line and runs its command.
@@ -111,7 +113,14 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	return r.run(ctx, c)
+	if c.interruptible != nil && !c.cmd.instant {
+		ctx = c.interruptible(ctx)
+	}
+	err = r.run(ctx, c)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("cancelled: %w", context.Canceled)
+	}
+	return err
 }
 
 // asksForHelp says that a group of commands is asked about, not told to do.

@@ -289,12 +289,9 @@ func (c *call) errorObject(err error) *errorJSON {
 }
 
 // finish tells the error and returns the exit code.
-func (c *call) finish(ctx context.Context, err error) int {
+func (c *call) finish(err error) int {
 	if err == nil {
 		return exitDone
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("cancelled: %w", context.Canceled)
 	}
 	var decided interface {
 		error

@@ -32,20 +32,24 @@ func main() {
 }
 
 func mainCode() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// The first signal asks for an orderly end. Giving the signals back to the
-	// system right then lets a second one kill.
-	context.AfterFunc(ctx, stop)
-	return execute(ctx, &process{
+	return execute(context.Background(), &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		stdoutTTY:    term.IsTerminal(int(os.Stdout.Fd())),
-		stderrTTY:    term.IsTerminal(int(os.Stderr.Fd())),
-		width:        func() int { return terminalWidth(os.Stdout) },
-		errWidth:     func() int { return terminalWidth(os.Stderr) },
-		prepareTrees: prepareTrees,
-		getenv:       os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
+		stdoutTTY:     term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTTY:     term.IsTerminal(int(os.Stderr.Fd())),
+		width:         func() int { return terminalWidth(os.Stdout) },
+		errWidth:      func() int { return terminalWidth(os.Stderr) },
+		prepareTrees:  prepareTrees,
+		interruptible: interruptible,
+		getenv:        os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
 	}, os.Args[1:])
+}
+
+// interruptible ends with the first signal, which asks for an orderly end. Giving the
+// signals back to the system right then lets a second one kill.
+func interruptible(ctx context.Context) context.Context {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 func terminalWidth(f *os.File) int {

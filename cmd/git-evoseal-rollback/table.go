@@ -133,7 +133,7 @@ It never touches the live project's files. The exit code is 14 when an error was
 			new:   func() runner { return &doctorOptions{} },
 		},
 		{
-			name: "completion", args: "bash|zsh|fish", short: "print a script that completes command lines",
+			name: "completion", instant: true, args: "bash|zsh|fish", short: "print a script that completes command lines",
 			long: `Prints a script for a shell. In bash it works for git-evoseal-rollback, and, with git's own completion, for git evoseal-rollback.
 
 It changes nothing.`,
@@ -144,18 +144,18 @@ It changes nothing.`,
 			least: 1, most: 1, completes: []string{"bash", "zsh", "fish"}, new: func() runner { return &completionOptions{} },
 		},
 		{
-			name: "help", args: "[<command>]", short: "explain the program, or a command",
+			name: "help", instant: true, args: "[<command>]", short: "explain the program, or a command",
 			long:     `Explains a command, or a group of them such as policy; without a name it lists all commands. It reads nothing and changes nothing.`,
 			examples: []example{{"git evoseal-rollback help policy set", "explain a command"}},
 			most:     2, completes: []string{"command"}, new: func() runner { return &helpOptions{} },
 		},
 		{
-			name: "version", short: "print the program's version",
+			name: "version", instant: true, short: "print the program's version",
 			long:     `Prints the program's version. It reads nothing and changes nothing.`,
 			examples: []example{{"git evoseal-rollback version", "print the version"}},
 			new:      func() runner { return &versionOptions{} },
 		},
-		{name: "man", short: "print the manual page", hidden: true, new: func() runner { return &manOptions{} }},
+		{name: "man", short: "print the manual page", hidden: true, instant: true, new: func() runner { return &manOptions{} }},
 		{name: "__complete", short: "print the versions", most: 1, hidden: true, new: func() runner { return &completeOptions{} }},
 	}
 }

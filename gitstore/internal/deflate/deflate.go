@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/adler32"
 	"math/bits"
+	"sync"
 )
 
 // The sizes of the alphabets.
@@ -16,6 +17,7 @@ const (
 // Deflater deflates one thing after another. The zero value is ready. It is for one
 // goroutine at a time.
 type Deflater struct {
+	parts   *blockParts
 	matcher matcher
 	coder   coder
 
@@ -32,6 +34,7 @@ type Deflater struct {
 func (d *Deflater) AppendZlib(dst, src []byte) []byte {
 	// 32 KiB of window, the fastest level: what zlib writes then.
 	d.w = bitWriter{out: append(dst, 0x78, 0x01)}
+	d.parts = parts()
 	d.matcher.begin(len(src))
 	for from := 0; ; {
 		to := min(from+blockSize, len(src))
@@ -53,7 +56,7 @@ func (d *Deflater) block(src []byte, from, to int, last bool) {
 	d.coder.make(d.distance[:], d.distanceFreq[:], maxCode)
 	head := d.head.prepare(&d.coder, d.literal[:], d.distance[:])
 	own := head + extra + cost(d.literal[:], d.literalFreq[:]) + cost(d.distance[:], d.distanceFreq[:])
-	fixed := extra + cost(fixedCodes.literal[:], d.literalFreq[:]) + cost(fixedCodes.distance[:], d.distanceFreq[:])
+	fixed := extra + cost(d.parts.literal[:], d.literalFreq[:]) + cost(d.parts.distance[:], d.distanceFreq[:])
 	stored := (to - from + 5) * 8
 	kind := uint64(0)
 	if last {
@@ -65,7 +68,7 @@ func (d *Deflater) block(src []byte, from, to int, last bool) {
 		d.w.stored(src[from:to], kind)
 	case fixed <= own:
 		d.w.put(kind|1<<1, 3)
-		d.sequences(&fixedCodes.literal, &fixedCodes.distance)
+		d.sequences(&d.parts.literal, &d.parts.distance)
 	default:
 		d.w.put(kind|2<<1, 3)
 		d.head.write(&d.w)
@@ -79,10 +82,10 @@ func (d *Deflater) count() (extra int) {
 	clear(d.distanceFreq[:])
 	for _, s := range d.matcher.list {
 		if s.length != 0 {
-			l := &lengthParts[s.length]
+			l := &d.parts.lengths[s.length]
 			d.literalFreq[l.symbol]++
 			d.distanceFreq[s.symbol]++
-			extra += int(l.extra) + int(distanceExtra[s.symbol&31])
+			extra += int(l.extra) + int(d.parts.distanceExtra[s.symbol&31])
 		}
 	}
 	// Several counts for a byte: one that comes up twice in a row needn't wait.
@@ -123,7 +126,7 @@ func (d *Deflater) sequences(literal *[literals]codeword, distance *[distances]c
 		if s.length == 0 {
 			continue
 		}
-		l := &lengthParts[s.length]
+		l := &d.parts.lengths[s.length]
 		c := literal[l.symbol]
 		// A length and a distance are no more than 48 bits.
 		bits, n := c.bits(), c.len()
@@ -132,7 +135,7 @@ func (d *Deflater) sequences(literal *[literals]codeword, distance *[distances]c
 		c = distance[s.symbol]
 		bits |= c.bits() << (n & 63)
 		n += c.len()
-		extra := uint(distanceExtra[s.symbol&31])
+		extra := uint(d.parts.distanceExtra[s.symbol&31])
 		bits |= (uint64(s.back) & (1<<(extra&63) - 1)) << (n & 63)
 		w.put(bits, n+extra)
 	}
@@ -146,27 +149,47 @@ type lengthPart struct {
 	rest, extra uint8
 }
 
-var (
-	lengthParts = makeLengthParts()
-	// distanceExtra is how many bits complete each symbol of a distance.
-	distanceExtra = makeDistanceExtra()
-)
-
-func makeLengthParts() (t [longest + 1]lengthPart) {
-	for i, e := range literalSymbols[257:literals] {
+// parts are what blocks are made of, made when they are first needed.
+var parts = sync.OnceValue(func() *blockParts {
+	p := &blockParts{}
+	for i, e := range symbols().literal[257:literals] {
 		base, extra := int(e>>16), uint8(e)
 		for rest := 0; rest < 1<<extra && base+rest <= longest; rest++ {
-			t[base+rest] = lengthPart{uint16(257 + i), uint8(rest), extra}
+			p.lengths[base+rest] = lengthPart{uint16(257 + i), uint8(rest), extra}
 		}
 	}
-	return t
+	for i, e := range symbols().distance[:distances] {
+		p.distanceExtra[i] = uint8(e)
+	}
+	p.makeFixed()
+	return p
+})
+
+type blockParts struct {
+	lengths [longest + 1]lengthPart
+	// distanceExtra is how many bits complete each symbol of a distance.
+	distanceExtra [32]uint8
+	// literal and distance are the codes of blocks that bring none: RFC 1951, 3.2.6.
+	literal  [literals]codeword
+	distance [distances]codeword
 }
 
-func makeDistanceExtra() (t [32]uint8) {
-	for i, e := range distanceSymbols[:distances] {
-		t[i] = uint8(e)
+func (p *blockParts) makeFixed() {
+	for i := range p.literal {
+		n, word := 8, 0x30+i
+		switch {
+		case i >= 280:
+			word = 0xc0 + i - 280
+		case i >= 256:
+			n, word = 7, i-256
+		case i >= 144:
+			n, word = 9, 0x190+i-144
+		}
+		p.literal[i] = codeword(n<<16 | int(bits.Reverse16(uint16(word))>>(16-n)))
 	}
-	return t
+	for i := range p.distance {
+		p.distance[i] = codeword(5<<16 | int(bits.Reverse16(uint16(i))>>(16-5)))
+	}
 }
 
 // distanceSymbol is for a distance less one. Its symbol tells the two highest bits, and
@@ -177,29 +200,4 @@ func distanceSymbol(back uint32) uint8 {
 	}
 	n := uint(bits.Len32(back)) - 2
 	return uint8(2*n + uint(back>>(n&31)))
-}
-
-// fixedCodes are those of RFC 1951, 3.2.6.
-var fixedCodes = makeFixedCodes()
-
-func makeFixedCodes() (f struct {
-	literal  [literals]codeword
-	distance [distances]codeword
-}) {
-	for i := range f.literal {
-		n, word := 8, 0x30+i
-		switch {
-		case i >= 280:
-			word = 0xc0 + i - 280
-		case i >= 256:
-			n, word = 7, i-256
-		case i >= 144:
-			n, word = 9, 0x190+i-144
-		}
-		f.literal[i] = codeword(n<<16 | int(bits.Reverse16(uint16(word))>>(16-n)))
-	}
-	for i := range f.distance {
-		f.distance[i] = codeword(5<<16 | int(bits.Reverse16(uint16(i))>>(16-5)))
-	}
-	return f
 }

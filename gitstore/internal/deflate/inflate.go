@@ -130,6 +130,7 @@ func (z *Inflater) readTables(s *stream) error {
 	if literals > 286 || distances > 30 {
 		return errBroken
 	}
+	all := symbols()
 	var codeLengths [19]uint8
 	for _, i := range codeOrder[:codes] {
 		if s.count < 3 {
@@ -140,7 +141,7 @@ func (z *Inflater) readTables(s *stream) error {
 		codeLengths[i] = uint8(s.bits & 7)
 		s.drop(3)
 	}
-	if !z.builder.build(z.length[:], lengthRoot, codeLengths[:], lengthSymbols[:]) || z.builder.room() != 0 {
+	if !z.builder.build(z.length[:], lengthRoot, codeLengths[:], all.length[:]) || z.builder.room() != 0 {
 		return errBroken
 	}
 	if err := z.readLengths(s, literals+distances); err != nil {
@@ -149,8 +150,8 @@ func (z *Inflater) readTables(s *stream) error {
 	if z.lengths[256] == 0 {
 		return errBroken
 	}
-	if !z.builder.build(z.literal[:], literalRoot, z.lengths[:literals], literalSymbols[:]) ||
-		!z.builder.build(z.distance[:], distanceRoot, z.lengths[literals:literals+distances], distanceSymbols[:]) {
+	if !z.builder.build(z.literal[:], literalRoot, z.lengths[:literals], all.literal[:]) ||
+		!z.builder.build(z.distance[:], distanceRoot, z.lengths[literals:literals+distances], all.distance[:]) {
 		return errBroken
 	}
 	return nil
@@ -203,7 +204,7 @@ func (z *Inflater) readLengths(s *stream, n int) error {
 
 // fixedTables are the codes of blocks that bring none.
 var fixedTables = sync.OnceValue(func() *Inflater {
-	z := &Inflater{}
+	z, all := &Inflater{}, symbols()
 	lengths := z.lengths[:288]
 	for i := range lengths {
 		switch {
@@ -215,11 +216,11 @@ var fixedTables = sync.OnceValue(func() *Inflater {
 			lengths[i] = 7
 		}
 	}
-	z.builder.build(z.literal[:], literalRoot, lengths, literalSymbols[:])
+	z.builder.build(z.literal[:], literalRoot, lengths, all.literal[:])
 	for i := range 32 {
 		lengths[i] = 5
 	}
-	z.builder.build(z.distance[:], distanceRoot, lengths[:32], distanceSymbols[:])
+	z.builder.build(z.distance[:], distanceRoot, lengths[:32], all.distance[:])
 	return z
 })
 

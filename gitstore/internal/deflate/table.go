@@ -1,6 +1,9 @@
 package deflate
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
 
 // A table decodes one Huffman code: the next bits of the stream, as many as the
 // table's root, are the index of an entry. Codewords that are longer lead to a
@@ -35,12 +38,17 @@ const (
 	lengthRoot, lengthSize     = 7, 1 << 7
 )
 
-// The symbols of the three codes, as table entries without the codeword's length.
-var (
-	literalSymbols  = makeLiteralSymbols()
-	distanceSymbols = makeDistanceSymbols()
-	lengthSymbols   = makeLengthSymbols()
-)
+// symbols are those of the three codes, as table entries without the codeword's length.
+// They are made when they are first needed: not each process inflates anything.
+var symbols = sync.OnceValue(func() *symbolEntries {
+	return &symbolEntries{makeLiteralSymbols(), makeDistanceSymbols(), makeLengthSymbols()}
+})
+
+type symbolEntries struct {
+	literal  [288]uint32
+	distance [32]uint32
+	length   [19]uint32
+}
 
 func makeLiteralSymbols() (s [288]uint32) {
 	for i := range 256 {
