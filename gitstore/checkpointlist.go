@@ -263,7 +263,8 @@ func (l *listing) newestWhole(ctx context.Context) (*Checkpoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range some[tried:] {
+		// There may be fewer than before: the index may have turned out damaged.
+		for _, c := range some[min(tried, len(some)):] {
 			stored, whole, err := l.s.loadAll(ctx, []refs.Ref{{Name: tagPrefix + c.Version, ID: c.Tag}}, nil)
 			if err != nil {
 				return nil, err

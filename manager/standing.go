@@ -80,7 +80,8 @@ func (m *Manager) Targets(ctx context.Context) ([]RollbackTarget, error) {
 }
 
 // NewestTargets is Targets for the newest n, or fewer if there aren't as many; a
-// negative n is all. The newest few cost the same however many there are.
+// negative n is all. The newest few cost the same however many there are, but for the
+// verdicts, all of which are read.
 func (m *Manager) NewestTargets(ctx context.Context, n int) ([]RollbackTarget, error) {
 	s, err := m.Store(ctx)
 	if err != nil {
@@ -90,30 +91,19 @@ func (m *Manager) NewestTargets(ctx context.Context, n int) ([]RollbackTarget, e
 	if err != nil {
 		return nil, err
 	}
-	held := m.standing
-	if n < 0 || len(all) > fewTargets {
-		standings, err := m.standings(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		held = func(_ *gitstore.Store, commit gitstore.ID) (verdict.Standing, error) { return standings[commit], nil }
+	standings, err := m.standings(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	targets := make([]RollbackTarget, len(all))
 	for i, c := range all {
-		targets[i].Checkpoint = c
-		if targets[i].Standing, err = held(s, c.Commit); err != nil {
-			return nil, err
-		}
+		targets[i] = RollbackTarget{c, standings[c.Commit]}
 		if targets[i].Standing.State == "" {
 			targets[i].Standing.State = verdict.Unknown
 		}
 	}
 	return targets, nil
 }
-
-// fewTargets are so few that what is held of them is sooner looked up for each than
-// read whole.
-const fewTargets = 100
 
 // MarkRequest declares what a version is worth.
 type MarkRequest struct {

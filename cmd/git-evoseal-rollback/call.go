@@ -27,6 +27,9 @@ type process struct {
 	// prepareTrees readies the process for commands that go through whole trees, and
 	// says how many goroutines may; nil leaves all as it is.
 	prepareTrees func() (workers int)
+	// collectLater puts off the collection of garbage for what needs much memory for a
+	// short time; nil leaves it as it is.
+	collectLater func()
 	// interruptible makes a context that ends when somebody asks the process to end; nil
 	// leaves it as it is.
 	interruptible func(context.Context) context.Context

@@ -41,9 +41,9 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 	if o.limit > 0 && !o.good && !o.bad {
 		most = o.limit
 	}
-	if most < 0 {
+	if most < 0 && c.collectLater != nil {
 		// There may be ten thousand.
-		collectFrom(heapFloor)
+		c.collectLater()
 	}
 	all, err := m.NewestTargets(ctx, most)
 	if errors.Is(err, gitstore.ErrNoStore) || err == nil && len(all) == 0 {

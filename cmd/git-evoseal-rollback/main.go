@@ -39,6 +39,7 @@ func mainCode() int {
 		width:         func() int { return terminalWidth(os.Stdout) },
 		errWidth:      func() int { return terminalWidth(os.Stderr) },
 		prepareTrees:  prepareTrees,
+		collectLater:  func() { collectFrom(heapFloor) },
 		interruptible: interruptible,
 		getenv:        os.Getenv, chdir: os.Chdir, getwd: os.Getwd, now: time.Now,
 	}, os.Args[1:])

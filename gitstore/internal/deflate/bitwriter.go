@@ -56,25 +56,13 @@ func (w *bitWriter) bytes(run []byte, code *[literals]codeword) {
 	}
 }
 
-// stored writes a block that isn't deflated.
-func (w *bitWriter) stored(data []byte, last uint64) {
-	for {
-		part := data[:min(len(data), 1<<16-1)]
-		data = data[len(part):]
-		kind := last
-		if len(data) > 0 {
-			kind = 0
-		}
-		w.put(kind, 3)
-		w.out = w.end()
-		w.out = binary.LittleEndian.AppendUint16(w.out, uint16(len(part)))
-		w.out = binary.LittleEndian.AppendUint16(w.out, ^uint16(len(part)))
-		w.out = append(w.out, part...)
-		if len(data) == 0 {
-			return
-		}
-		w.grow(64)
-	}
+// stored writes a block that isn't deflated, of no more than blockSize bytes.
+func (w *bitWriter) stored(data []byte, final uint64) {
+	w.put(final, 3)
+	w.out = w.end()
+	w.out = binary.LittleEndian.AppendUint16(w.out, uint16(len(data)))
+	w.out = binary.LittleEndian.AppendUint16(w.out, ^uint16(len(data)))
+	w.out = append(w.out, data...)
 }
 
 // end completes the last byte.

@@ -25,9 +25,9 @@ type coder struct {
 const symbolBits = 16
 
 // make fills code for symbols that come up as often as freq says, with codewords of at
-// most longest bits. A symbol that doesn't come up has none. At least two have one,
+// most limit bits. A symbol that doesn't come up has none. At least two have one,
 // since some readers refuse a code of a single word.
-func (c *coder) make(code []codeword, freq []uint32, longest int) {
+func (c *coder) make(code []codeword, freq []uint32, limit int) {
 	clear(code)
 	list := c.sort(freq)
 	for symbol := 0; len(list) < 2; symbol++ {
@@ -36,7 +36,7 @@ func (c *coder) make(code []codeword, freq []uint32, longest int) {
 		}
 	}
 	c.depths(list)
-	c.shorten(longest)
+	c.shorten(limit)
 	c.assign(code, list)
 }
 
@@ -109,25 +109,25 @@ func (c *coder) depths(list []uint64) {
 	}
 }
 
-// shorten makes the code one of words with at most longest bits, at little cost: each
+// shorten makes the code one of words with at most limit bits, at little cost: each
 // word that is too long takes the place of one half of a shorter one's.
-func (c *coder) shorten(longest int) {
+func (c *coder) shorten(limit int) {
 	over := 0
-	for n := longest + 1; n < len(c.count); n++ {
+	for n := limit + 1; n < len(c.count); n++ {
 		over += c.count[n]
 		c.count[n] = 0
 	}
-	c.count[longest] += over
-	room := 1 << longest
-	for n := 1; n <= longest; n++ {
-		room -= c.count[n] << (longest - n)
+	c.count[limit] += over
+	room := 1 << limit
+	for n := 1; n <= limit; n++ {
+		room -= c.count[n] << (limit - n)
 	}
 	for ; room < 0; room++ {
-		n := longest - 1
+		n := limit - 1
 		for c.count[n] == 0 {
 			n--
 		}
-		c.count[longest]--
+		c.count[limit]--
 		c.count[n]--
 		c.count[n+1] += 2
 	}

@@ -45,7 +45,9 @@ func (d *Deflater) AppendZlib(dst, src []byte) []byte {
 		}
 	}
 	d.matcher.end(len(src))
-	return binary.BigEndian.AppendUint32(d.w.end(), adler32.Checksum(src))
+	out := d.w.end()
+	d.w = bitWriter{}
+	return binary.BigEndian.AppendUint32(out, adler32.Checksum(src))
 }
 
 // block writes src[from:to], which the matcher's list is of, in the shortest of the
@@ -58,19 +60,19 @@ func (d *Deflater) block(src []byte, from, to int, last bool) {
 	own := head + extra + cost(d.literal[:], d.literalFreq[:]) + cost(d.distance[:], d.distanceFreq[:])
 	fixed := extra + cost(d.parts.literal[:], d.literalFreq[:]) + cost(d.parts.distance[:], d.distanceFreq[:])
 	stored := (to - from + 5) * 8
-	kind := uint64(0)
+	final := uint64(0)
 	if last {
-		kind = 1
+		final = 1
 	}
 	d.w.grow(min(own, fixed, stored)/8 + 64)
 	switch {
 	case stored <= min(own, fixed):
-		d.w.stored(src[from:to], kind)
+		d.w.stored(src[from:to], final)
 	case fixed <= own:
-		d.w.put(kind|1<<1, 3)
+		d.w.put(final|1<<1, 3)
 		d.sequences(&d.parts.literal, &d.parts.distance)
 	default:
-		d.w.put(kind|2<<1, 3)
+		d.w.put(final|2<<1, 3)
 		d.head.write(&d.w)
 		d.sequences(&d.literal, &d.distance)
 	}

@@ -7,6 +7,7 @@
 // inflating is 1.7 times as fast as that library, which makes a rollback from the store a
 // fifth quicker; deflating is 1.2 times as fast as its fastest level, and leaves 1 % less.
 //
-// The format is DEFLATE's of RFC 1951, in the wrapping of RFC 1950; what zlib refuses is
-// refused.
+// The format is DEFLATE's of RFC 1951. What is deflated is wrapped as RFC 1950 has it;
+// what is to be inflated is without the wrapping, whose checksum an object's own hash
+// makes needless. Codes that zlib refuses are refused.
 package deflate

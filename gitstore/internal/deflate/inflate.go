@@ -10,8 +10,8 @@ import (
 var (
 	errShort  = errors.New("deflated stream ends early")
 	errBroken = errors.New("deflated stream is malformed")
-	// ErrSize says that a stream holds more than was expected.
-	ErrSize = errors.New("deflated stream holds more than was expected")
+	// ErrSize says that a stream holds more than there is room for.
+	ErrSize = errors.New("deflated stream holds more than there is room for")
 )
 
 // Inflater is the tables of one inflation, to be used again. The zero value is ready.
@@ -38,9 +38,10 @@ type stream struct {
 	out int
 }
 
-// Inflate fills dst from the stream that src begins with. It returns how many bytes
-// dst got, which may be fewer than it has room for, and how many of src the stream
-// took. For a stream that holds more the error is [ErrSize].
+// Inflate fills dst from the stream that src begins with: raw DEFLATE, without zlib's
+// header and checksum. It returns how many bytes dst got, which may be fewer than it has
+// room for, and how many of src the stream took. For a stream that holds more the error
+// is [ErrSize]; dst then got all but the last of it, no fewer than its length less 257.
 func (z *Inflater) Inflate(dst, src []byte) (n, used int, err error) {
 	s := stream{src: src, dst: dst}
 	for last := false; !last; {
@@ -106,12 +107,13 @@ func (s *stream) stored() error {
 	switch {
 	case n > len(s.src)-s.pos:
 		return errShort
-	case n > len(s.dst)-s.out:
+	}
+	copied := copy(s.dst[s.out:], s.src[s.pos:s.pos+n])
+	s.pos += copied
+	s.out += copied
+	if copied < n {
 		return ErrSize
 	}
-	copy(s.dst[s.out:], s.src[s.pos:s.pos+n])
-	s.pos += n
-	s.out += n
 	return nil
 }
 
@@ -125,9 +127,9 @@ func (z *Inflater) readTables(s *stream) error {
 	if s.count < 14 {
 		return errShort
 	}
-	literals, distances, codes := int(s.bits&31)+257, int(s.bits>>5&31)+1, int(s.bits>>10&15)+4
+	nLiterals, nDistances, codes := int(s.bits&31)+257, int(s.bits>>5&31)+1, int(s.bits>>10&15)+4
 	s.drop(14)
-	if literals > 286 || distances > 30 {
+	if nLiterals > literals || nDistances > distances {
 		return errBroken
 	}
 	all := symbols()
@@ -144,14 +146,14 @@ func (z *Inflater) readTables(s *stream) error {
 	if !z.builder.build(z.length[:], lengthRoot, codeLengths[:], all.length[:]) || z.builder.room() != 0 {
 		return errBroken
 	}
-	if err := z.readLengths(s, literals+distances); err != nil {
+	if err := z.readLengths(s, nLiterals+nDistances); err != nil {
 		return err
 	}
 	if z.lengths[256] == 0 {
 		return errBroken
 	}
-	if !z.builder.build(z.literal[:], literalRoot, z.lengths[:literals], all.literal[:]) ||
-		!z.builder.build(z.distance[:], distanceRoot, z.lengths[literals:literals+distances], all.distance[:]) {
+	if !z.builder.build(z.literal[:], literalRoot, z.lengths[:nLiterals], all.literal[:]) ||
+		!z.builder.build(z.distance[:], distanceRoot, z.lengths[nLiterals:nLiterals+nDistances], all.distance[:]) {
 		return errBroken
 	}
 	return nil

@@ -95,17 +95,21 @@ func TestInflate(t *testing.T) {
 	}
 }
 
-// A destination that is too short is told from a stream that is wrong.
+// A destination that is too short is told from a stream that is wrong, and nearly
+// filled.
 func TestInflateTooMuch(t *testing.T) {
 	var z Inflater
 	for name, want := range samples(t) {
 		for _, level := range []int{flate.NoCompression, flate.BestSpeed, flate.HuffmanOnly} {
-			for _, short := range []int{1, 2, 300} {
-				if short > len(want) {
+			stream := deflated(t, want, level)
+			for _, room := range []int{0, 1, 20, 300, len(want) - 300, len(want) - 1} {
+				if room < 0 || room >= len(want) {
 					continue
 				}
-				if _, _, err := z.Inflate(make([]byte, len(want)-short), deflated(t, want, level)); !errors.Is(err, ErrSize) {
-					t.Errorf("%s, level %d, %d bytes too few: %v", name, level, short, err)
+				got := make([]byte, room)
+				n, _, err := z.Inflate(got, stream)
+				if !errors.Is(err, ErrSize) || n < room-257 || !bytes.Equal(got[:n], want[:n]) {
+					t.Errorf("%s, level %d: %d bytes of room get %d: %v", name, level, room, n, err)
 				}
 			}
 		}

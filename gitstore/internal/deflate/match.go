@@ -48,7 +48,11 @@ func (m *matcher) begin(size int) {
 	}
 }
 
-func (m *matcher) end(size int) { m.base += uint32(size) + farthest }
+func (m *matcher) end(size int) {
+	if m.base += uint32(size) + farthest; size > 1<<31 {
+		m.base = 0
+	}
+}
 
 // block parses src[from:to] into the list of sequences.
 func (m *matcher) block(src []byte, from, to int) {

@@ -93,7 +93,7 @@ type builder struct {
 // build fills the table of the code whose codewords have these lengths, one a symbol.
 // It answers whether that is a code as zlib takes it: no two codewords may begin
 // alike, and all bits must begin one, but that a lone codeword of one bit will do.
-func (b *builder) build(table []uint32, root int, lengths []uint8, symbols []uint32) bool {
+func (b *builder) build(table []uint32, root int, lengths []uint8, entries []uint32) bool {
 	b.count = [maxCode + 1]int{}
 	for _, n := range lengths {
 		b.count[n&maxCode]++
@@ -107,7 +107,7 @@ func (b *builder) build(table []uint32, root int, lengths []uint8, symbols []uin
 		clear(table[:1<<root])
 	}
 	b.sort(lengths)
-	b.fill(table, root, lengths, symbols, used)
+	b.fill(table, root, lengths, entries, used)
 	return true
 }
 
@@ -134,7 +134,7 @@ func (b *builder) sort(lengths []uint8) {
 	}
 }
 
-func (b *builder) fill(table []uint32, root int, lengths []uint8, symbols []uint32, used int) {
+func (b *builder) fill(table []uint32, root int, lengths []uint8, entries []uint32, used int) {
 	left := b.count
 	// The codeword, its first bit the lowest, as the stream has it.
 	code := 0
@@ -142,7 +142,7 @@ func (b *builder) fill(table []uint32, root int, lengths []uint8, symbols []uint
 	end := 1 << root
 	for _, symbol := range b.sorted[:used] {
 		n := int(lengths[symbol])
-		entry := symbols[symbol] + uint32(n) | uint32(n)<<8
+		entry := entries[symbol] + uint32(n) | uint32(n)<<8
 		if n <= root {
 			for i := code; i < 1<<root; i += 1 << n {
 				table[i] = entry

@@ -1,8 +1,9 @@
 // Package gitindex reads and writes Git's index file, as gitformat-index(5)
 // describes it.
 //
-// Two readers serve two needs. [Decode] returns every entry with its stat data
-// and flags, for an index that is ours. [ReadTracked] returns only the paths of
+// Three readers serve three needs. [Decode] returns every entry with its stat data
+// and flags, for an index that is ours; [Stream] does so while it is read, for whoever
+// goes on with the first entries at once. [ReadTracked] returns only the paths of
 // any repository's index as a compact [PathSet], which answers whether a path, or
 // something below it, is tracked; it understands split and sparse indexes and
 // SHA-256 as well.

@@ -53,6 +53,7 @@ const encoderBuffer = 128 << 10
 type encoder struct {
 	buf                  []byte
 	full, written, freed chan []byte
+	made                 int
 	wrote                chan error
 	hashed               chan []byte
 }
@@ -62,10 +63,7 @@ func newEncoder(w io.Writer) *encoder {
 		full: make(chan []byte, 4), written: make(chan []byte, 4), freed: make(chan []byte, 8),
 		wrote: make(chan error, 1), hashed: make(chan []byte, 1),
 	}
-	for range cap(e.freed) {
-		e.freed <- make([]byte, 0, encoderBuffer+1<<10)
-	}
-	e.buf = <-e.freed
+	e.buf = e.next()
 	go e.hash()
 	go func() { e.wrote <- e.write(w) }()
 	return e
@@ -95,9 +93,23 @@ func (e *encoder) hash() {
 	e.hashed <- sum.Sum(nil)
 }
 
+// next is an empty buffer: a new one while there are few.
+func (e *encoder) next() []byte {
+	select {
+	case buf := <-e.freed:
+		return buf
+	default:
+	}
+	if e.made == cap(e.freed) {
+		return <-e.freed
+	}
+	e.made++
+	return make([]byte, 0, encoderBuffer+1<<10)
+}
+
 func (e *encoder) flush() {
 	e.full <- e.buf
-	e.buf = <-e.freed
+	e.buf = e.next()
 }
 
 // end returns once everything is written.

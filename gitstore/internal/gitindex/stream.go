@@ -49,6 +49,9 @@ func (s *stream) read(from io.Reader, sums chan<- int) error {
 	defer close(sums)
 	for at := 0; at < len(s.data); {
 		n, err := io.ReadFull(from, s.data[at:min(at+streamPiece, len(s.data))])
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return fmt.Errorf("%w: only %d bytes of %d", ErrCorrupt, at+n, len(s.data))
+		}
 		if err != nil {
 			return err
 		}

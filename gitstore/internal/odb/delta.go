@@ -177,6 +177,16 @@ func deltaSizes(delta io.ByteReader) (from, to int64, err error) {
 
 // deltaSize reads how long the result will be from the first bytes of a delta.
 func (f packFile) deltaSize(e entry) (int64, error) {
+	if e.size <= smallObject {
+		z := inflaters.Get().(*inflater)
+		defer inflaters.Put(z)
+		head, err := z.head(f, e, 2*binary.MaxVarintLen64)
+		if err != nil {
+			return 0, err
+		}
+		_, to, err := deltaSizes(bytes.NewReader(head))
+		return to, err
+	}
 	var head headWriter
 	if err := f.inflate(e, &head); err != nil && !errors.Is(err, errEnough) {
 		return 0, err

@@ -3,6 +3,7 @@ package odb
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -77,21 +78,7 @@ func (f packFile) inflate(e entry, w io.Writer) error {
 // small returns the bytes of an entry that is no bigger than smallObject. They are
 // good until the next call.
 func (z *inflater) small(f packFile, e entry) ([]byte, error) {
-	// deflateBound of zlib, with room to spare.
-	n := min(f.length-20-e.data, e.size+e.size>>8+64)
-	if n < 2 {
-		return nil, io.ErrUnexpectedEOF
-	}
-	z.in = slices.Grow(z.in[:0], int(n))[:n]
-	if _, err := f.ReadAt(z.in, e.data); err != nil {
-		return nil, err
-	}
-	if err := checkZlib(z.in); err != nil {
-		return nil, err
-	}
-	room := int(e.size) + deflate.Slack
-	z.out = slices.Grow(z.out[:0], room)[:room]
-	got, _, err := z.z.Inflate(z.out, z.in[2:])
+	got, err := z.upTo(f, e, int(e.size)+deflate.Slack)
 	switch {
 	case errors.Is(err, deflate.ErrSize), err == nil && int64(got) > e.size:
 		return nil, fmt.Errorf("inflates to more than its %d bytes", e.size)
@@ -99,6 +86,36 @@ func (z *inflater) small(f packFile, e entry) ([]byte, error) {
 		return nil, fmt.Errorf("inflates to %d bytes instead of %d", got, e.size)
 	}
 	return z.out[:got], err
+}
+
+// head returns the first n bytes of an entry that is no bigger than smallObject. What is
+// behind them may be wrong.
+func (z *inflater) head(f packFile, e entry, n int) ([]byte, error) {
+	got, err := z.upTo(f, e, n+deflate.Slack)
+	if n = min(n, int(e.size)); got < n {
+		return nil, cmp.Or(err, io.ErrUnexpectedEOF)
+	}
+	return z.out[:n], nil
+}
+
+// upTo inflates an entry into z.out, which gets that much room, and returns how much of
+// it was needed. The error matches [deflate.ErrSize] for all of it.
+func (z *inflater) upTo(f packFile, e entry, room int) (got int, err error) {
+	// deflateBound of zlib, with room to spare.
+	n := min(f.length-20-e.data, e.size+e.size>>8+64)
+	if n < 2 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	z.in = slices.Grow(z.in[:0], int(n))[:n]
+	if _, err := f.ReadAt(z.in, e.data); err != nil {
+		return 0, err
+	}
+	if err := checkZlib(z.in); err != nil {
+		return 0, err
+	}
+	z.out = slices.Grow(z.out[:0], room)[:room]
+	got, _, err = z.z.Inflate(z.out, z.in[2:])
+	return got, err
 }
 
 // checkZlib checks the two bytes of header (RFC 1950).

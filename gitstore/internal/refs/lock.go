@@ -245,7 +245,7 @@ func (db *DB) Sweep() {
 	if db.opts.JournalDir == "" {
 		return
 	}
-	if _, err := durable.Sweep(db.opts.JournalDir, packedTemp); err != nil {
+	if _, err := durable.Sweep(db.opts.JournalDir, packedTemp, orderedTemp); err != nil {
 		db.opts.Log.Warn("what a dead process was writing can't be removed", "error", err)
 	}
 }

@@ -111,7 +111,7 @@ var errUnordered = errors.New("packed-refs isn't known to be in order")
 func (db *DB) searchPacked(name string) (Ref, bool, error) {
 	db.packedMu.Lock()
 	defer db.packedMu.Unlock()
-	if db.packed != nil {
+	if db.searches++; db.packed != nil || db.searches > fewSearches {
 		return Ref{}, false, errUnordered
 	}
 	f, err := os.Open(db.packedPath())
@@ -138,6 +138,9 @@ func (db *DB) searchPacked(name string) (Ref, bool, error) {
 	db.summed = stamp
 	return r, found, nil
 }
+
+// fewSearches are soon done; whoever looks for more refs had better have all of them.
+const fewSearches = 16
 
 // searchBlock is how much is read at a time: a few lines. A longer line ends the
 // search.
@@ -169,12 +172,13 @@ func (s *packedSearch) from(name string) (best Ref, found bool, err error) {
 	low, high := int64(0), s.size
 	for high-low > searchBlock {
 		mid := low + (high-low)/2
-		s.seek(mid)
+		// From the byte before, so that a line that begins at mid is the next one.
+		s.seek(mid - 1)
 		rest, err := s.lines.ReadSlice('\n')
 		if err != nil && err != io.EOF {
 			return Ref{}, false, err
 		}
-		r, start, end, err := s.next(mid + int64(len(rest)))
+		r, start, end, err := s.next(mid - 1 + int64(len(rest)))
 		switch {
 		case err != nil && err != io.EOF:
 			return Ref{}, false, err

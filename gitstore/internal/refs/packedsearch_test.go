@@ -15,9 +15,12 @@ import (
 )
 
 // packedText is packed-refs with these names, some with what their tags lead to.
-func packedText(rng *rand.Rand, names []string) []byte {
+func packedText(rng *rand.Rand, names []string) []byte { return paddedText(rng, names, 0) }
+
+// paddedText is packedText whose first line is longer by some bytes.
+func paddedText(rng *rand.Rand, names []string, pad int) []byte {
 	var b bytes.Buffer
-	b.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+	b.WriteString("# pack-refs with: peeled fully-peeled sorted " + strings.Repeat(" ", pad) + "\n")
 	for _, name := range names {
 		fmt.Fprintf(&b, "%040x %s\n", rng.Uint64(), name)
 		if rng.IntN(2) == 0 {
@@ -46,35 +49,47 @@ func openWithJournal(t *testing.T, dir string) *DB {
 	return Open(dir, Options{JournalDir: journal})
 }
 
-// A search by halving finds what a search in all lines finds.
+// A search by halving finds what a search in all lines finds, wherever the lines begin.
 func TestSearchPacked(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{0, 1, 2, 7, 60, 3000} {
-		var names []string
-		for range n {
-			names = append(names, "refs/tags/v"+strings.Repeat("x", rng.IntN(300))+fmt.Sprint(rng.IntN(5*n)))
-		}
-		slices.Sort(names)
-		names = slices.Compact(names)
-		data := packedText(rng, names)
-		lines, ordered, err := newPackedLines(data)
-		if err != nil || !ordered {
-			t.Fatal(ordered, err)
-		}
-		s := packedSearch{f: bytes.NewReader(data), size: int64(len(data)), lines: bufio.NewReaderSize(nil, searchBlock)}
-		asked := []string{"", "refs/", "refs/tags/v", "refs/tags/w"}
-		for _, name := range names {
-			asked = append(asked, name, name+"/", name[:len(name)-1])
-		}
-		for _, name := range asked {
-			got, found, err := s.from(name)
-			if err != nil {
-				t.Fatalf("%d names, %q: %v", n, name, err)
+		for _, longest := range []int{1, 300, 960} {
+			var names []string
+			for range n {
+				names = append(names, "refs/tags/v"+strings.Repeat("x", rng.IntN(longest))+fmt.Sprint(rng.IntN(5*n)))
 			}
-			i, _ := lines.search(name)
-			if found != (i < len(lines.refs)) || found && got.Name != string(lines.name(lines.refs[i])) {
-				t.Fatalf("%d names: %q is followed by %q, %v", n, name, got.Name, found)
+			slices.Sort(names)
+			names = slices.Compact(names)
+			for pad := 0; pad < 1100; pad += 1 + 10*n {
+				sameFound(t, names, paddedText(rng, names, pad))
 			}
+		}
+	}
+}
+
+// sameFound searches data for the names in it, and for others.
+func sameFound(t *testing.T, names []string, data []byte) {
+	t.Helper()
+	lines, ordered, err := newPackedLines(data)
+	if err != nil || !ordered {
+		t.Fatal(ordered, err)
+	}
+	s := packedSearch{f: bytes.NewReader(data), size: int64(len(data)), lines: bufio.NewReaderSize(nil, searchBlock)}
+	asked := []string{"", "refs/", "refs/tags/v", "refs/tags/w"}
+	for _, name := range names {
+		asked = append(asked, name, name+"/", name[:len(name)-1])
+	}
+	for _, name := range asked {
+		got, found, err := s.from(name)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue // the first line is too long, and all are read
+		}
+		if err != nil {
+			t.Fatalf("%d names, %q: %v", len(names), name, err)
+		}
+		i, _ := lines.search(name)
+		if found != (i < len(lines.refs)) || found && got.Name != string(lines.name(lines.refs[i])) {
+			t.Fatalf("%d names in %d bytes: %q is followed by %q, %v", len(names), len(data), name, got.Name, found)
 		}
 	}
 }
@@ -105,6 +120,28 @@ func TestPackedOrderIsKept(t *testing.T) {
 	writePacked(t, dir, packedText(rng, append([]string{"refs/tags/a"}, names...)))
 	if _, _, err := openWithJournal(t, dir).searchPacked(names[7]); !errors.Is(err, errUnordered) {
 		t.Fatalf("it is another one now: %v", err)
+	}
+}
+
+// Who looks for many has all of them in memory soon.
+func TestManySearches(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(11, 11))
+	var names []string
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
+	}
+	writePacked(t, dir, packedText(rng, names))
+	for range 2 {
+		db := openWithJournal(t, dir)
+		for _, name := range names {
+			if _, err := db.Read(name); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if db.packed == nil {
+			t.Error("they aren't in memory")
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ type ID = [20]byte
 type Options struct {
 	// Ident signs reflog entries; nil writes none.
 	Ident func() (name, email string, when time.Time)
-	// JournalDir is where the journal of locks is kept; empty takes plain locks.
+	// JournalDir is where the journal of locks is kept, and what is known of
+	// packed-refs; empty takes plain locks.
 	JournalDir string
 	// Log takes what is worth knowing; nil discards it.
 	Log hclog.Logger
@@ -44,8 +45,10 @@ type DB struct {
 	packedMu    sync.Mutex
 	packed      *packedLines
 	packedStamp PackedStamp
-	// summed is the state whose checksum was compared.
-	summed PackedStamp
+	// summed is the state whose checksum was compared, searches how often packed-refs
+	// was searched.
+	summed   PackedStamp
+	searches int
 }
 
 // Open returns the refs of the repository whose common directory is gitDir.
