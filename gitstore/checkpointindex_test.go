@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// packedWorld is a store with n checkpoints, all but the newest in packed-refs, and
-// the index of them.
-func packedWorld(t *testing.T, n int) (*world, *Store) {
+// packedWorld is a store with n checkpoints so far apart, all but the newest in
+// packed-refs, and the index of them.
+func packedWorld(t *testing.T, n int, apart time.Duration) (*world, *Store) {
 	t.Helper()
 	w := newWorld(t)
 	w.git("init", "-q")
 	now := time.Unix(1_700_000_000, 0)
-	s := w.storeWith(Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	s := w.storeWith(Options{Now: func() time.Time { now = now.Add(apart); return now }})
 	for i := range n {
 		w.write("f", fmt.Sprint(i))
 		if i == n-1 {
@@ -39,7 +39,7 @@ func packedWorld(t *testing.T, n int) (*world, *Store) {
 // are read at a time.
 func TestNewestOfMany(t *testing.T) {
 	const count = 2*fewRecords + 10
-	_, s := packedWorld(t, count)
+	_, s := packedWorld(t, count, time.Second)
 	for _, n := range []int{0, 1, 2, fewRecords, fewRecords + 1, fewRecords + 2, count - 1, count, count + 5, -1} {
 		list, err := s.Newest(t.Context(), n)
 		if err != nil {
@@ -60,10 +60,34 @@ func TestNewestOfMany(t *testing.T) {
 	}
 }
 
+// Of one second's checkpoints each follows the last: which is newer is known without the
+// rest of them.
+func TestNewestWithinASecond(t *testing.T) {
+	const count = 12
+	_, s := packedWorld(t, count, 0)
+	l, err := s.list(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	if l.rest == nil || len(l.head) != 1 {
+		t.Errorf("%d were read at once", len(l.head))
+	}
+	all, err := l.newest(t.Context(), -1)
+	if err != nil || len(all) != count {
+		t.Fatal(len(all), err)
+	}
+	for i, c := range all {
+		if want := fmt.Sprintf("v%03d", count-1-i); c.Version != want {
+			t.Errorf("number %d is %s, not %s", i, c.Version, want)
+		}
+	}
+}
+
 // A bit that fell over in the index, which is a cache, hides no checkpoint.
 func TestDamagedCheckpointIndex(t *testing.T) {
 	const count = 12
-	_, s := packedWorld(t, count)
+	_, s := packedWorld(t, count, time.Second)
 	path := s.cachePath(checkpointIndexFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {

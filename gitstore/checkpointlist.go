@@ -187,7 +187,7 @@ func (l *listing) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	overlaps := len(first) > 0 && !l.head[had-1].Time.After(first[0].Time)
+	overlaps := len(first) > 0 && !isNewer(&l.head[had-1], &first[0])
 	if !overlaps && len(l.head) == had && ofOneLine(l.head) {
 		return nil
 	}
@@ -204,11 +204,17 @@ func (l *listing) settle(ctx context.Context) error {
 // ofOneLine says that of those of one second each follows the next.
 func ofOneLine(sorted []Checkpoint) bool {
 	for i := 1; i < len(sorted); i++ {
-		if sorted[i-1].Time.Equal(sorted[i].Time) && sorted[i-1].Parent != sorted[i].Commit {
+		if !isNewer(&sorted[i-1], &sorted[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// isNewer says that a comes before b in the list whatever else is in it: by its time, or
+// as the child of the last one of the same second.
+func isNewer(a, b *Checkpoint) bool {
+	return a.Time.After(b.Time) || a.Time.Equal(b.Time) && a.Parent == b.Commit
 }
 
 // some are the newest n of the rest, or fewer; all of them for a negative n. Where the
@@ -305,7 +311,7 @@ func (s *Store) Newest(ctx context.Context, n int) ([]Checkpoint, error) {
 }
 
 // looseTags is how many tags may have files of their own before they are packed.
-const looseTags = 100
+const looseTags = 50
 
 // packTags keeps the number of tags small that every listing reads one by one.
 func (s *Store) packTags(ctx context.Context) {
