@@ -56,7 +56,7 @@ const (
 // this state of packed-refs or, with any, at all. It is for one goroutine, and must be
 // closed.
 func (s *Store) openCheckpointIndex(stamp refs.PackedStamp, any bool) *checkpointIndex {
-	f, err := os.Open(s.cachePath(checkpointIndexFile))
+	f, err := durable.Open(s.cachePath(checkpointIndexFile))
 	if err != nil {
 		return nil
 	}

@@ -3,7 +3,6 @@ package gitstore
 import (
 	"bytes"
 	"context"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func (s *Store) expireReflogs(ctx context.Context, live *odb.Reach) error {
 			age := s.now().Sub(when)
 			return !ok || (limit < 0 || age < limit) && (limitUnreachable < 0 || age < limitUnreachable || live.Has(next))
 		}
-		if data, err := os.ReadFile(path); err != nil || len(filterLines(data, keep)) == len(data) {
+		if data, err := durable.ReadFile(path); err != nil || len(filterLines(data, keep)) == len(data) {
 			continue
 		}
 		if err := s.filterLog(ctx, name, path, keep); err != nil {
@@ -57,7 +56,7 @@ func (s *Store) filterLog(ctx context.Context, name, path string, keep func([]by
 		return err
 	}
 	defer held.Release()
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		return err
 	}

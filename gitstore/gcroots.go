@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
@@ -97,7 +98,7 @@ func (r *roots) addFiles(dir string) error {
 
 // addFile adds every object's name in a file.
 func (r *roots) addFile(path string) error {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		return ignoreNotExist(err)
 	}

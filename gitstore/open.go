@@ -194,7 +194,7 @@ func mendHead(dir string, log hclog.Logger) error {
 		return err
 	}
 	defer root.Close()
-	data, err := root.ReadFile("HEAD")
+	data, err := durable.ReadFileIn(root, "HEAD")
 	for _, ours := range []error{fs.ErrPermission, unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
 		// This says nothing of HEAD.
 		if errors.Is(err, ours) {

@@ -3,7 +3,6 @@ package gitstore
 import (
 	"bytes"
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -122,7 +121,7 @@ func (s *Store) forgetLogged(ctx context.Context, gone map[ID]bool) error {
 		if _, err := durable.Sweep(filepath.Dir(path), durable.Temp(path)); err != nil {
 			return err
 		}
-		data, err := os.ReadFile(path)
+		data, err := durable.ReadFile(path)
 		if isNotExist(err) {
 			continue
 		}
@@ -146,7 +145,7 @@ func (s *Store) rewriteLog(ctx context.Context, path string, gone map[ID]bool) e
 		return refError(err)
 	}
 	defer held.Release()
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		return err
 	}

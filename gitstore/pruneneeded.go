@@ -66,7 +66,7 @@ func (s *Store) heldByWorktrees(needed map[ID]string) error {
 		return err
 	}
 	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(s.slotDir(e.Name()), "HEAD"))
+		data, err := durable.ReadFile(filepath.Join(s.slotDir(e.Name()), "HEAD"))
 		if err != nil {
 			// Half made, or being removed: git sees no work tree there either.
 			continue
@@ -126,5 +126,5 @@ func livingHold(path string) ([]byte, error) {
 	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
 		return nil, nil
 	}
-	return os.ReadFile(path)
+	return durable.ReadFile(path)
 }

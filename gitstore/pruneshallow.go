@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // shallowFile lists the commits that git, and what here walks the commits, takes
@@ -18,7 +20,7 @@ const shallowFile = "shallow"
 // shallow reads it. What isn't a commit's name is passed over, as a store without
 // the file is one without such commits.
 func (s *Store) shallow() (map[ID]bool, error) {
-	data, err := os.ReadFile(filepath.Join(s.dir, shallowFile))
+	data, err := durable.ReadFile(filepath.Join(s.dir, shallowFile))
 	if err != nil && !isNotExist(err) {
 		return nil, err
 	}

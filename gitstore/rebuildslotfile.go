@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"path/filepath"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // slotSum begins the last field of a slot's record.
@@ -27,7 +28,7 @@ func slotChecksum(id string, data []byte) uint32 {
 
 // readSlotFile reads a slot's record.
 func (s *Store) readSlotFile(id string) (*Slot, error) {
-	data, err := os.ReadFile(filepath.Join(s.slotDir(id), slotFile))
+	data, err := durable.ReadFile(filepath.Join(s.slotDir(id), slotFile))
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (s *Store) slotPlace(id string) (*os.File, string) {
 	if slot, err := s.readSlotFile(id); err == nil {
 		places = append(places, slot.Path)
 	}
-	if data, err := os.ReadFile(filepath.Join(s.slotDir(id), "gitdir")); err == nil {
+	if data, err := durable.ReadFile(filepath.Join(s.slotDir(id), "gitdir")); err == nil {
 		places = append(places, filepath.Dir(strings.TrimSpace(string(data))))
 	}
 	for _, path := range places {
@@ -92,7 +92,7 @@ func (s *Store) slotSound(id, path string) (*Slot, error) {
 		return nil, err
 	}
 	for _, f := range slotFiles(slot) {
-		data, err := os.ReadFile(filepath.Join(s.slotDir(id), f.name))
+		data, err := durable.ReadFile(filepath.Join(s.slotDir(id), f.name))
 		switch {
 		case err != nil:
 			return slot, damaged(f.name, err)
@@ -106,7 +106,7 @@ func (s *Store) slotSound(id, path string) (*Slot, error) {
 		// The checkpoint is what is damaged, or it was pruned.
 		return slot, nil
 	}
-	data, err := os.ReadFile(filepath.Join(s.slotDir(id), "index"))
+	data, err := durable.ReadFile(filepath.Join(s.slotDir(id), "index"))
 	if err != nil {
 		return slot, damaged("index", err)
 	}
@@ -143,7 +143,7 @@ func (s *Store) slotAnew(dir *os.File, id, path string, old *Slot) (*Slot, []git
 		*slot = *old
 		slot.Path = path
 	} else {
-		head, err := os.ReadFile(filepath.Join(s.slotDir(id), "HEAD"))
+		head, err := durable.ReadFile(filepath.Join(s.slotDir(id), "HEAD"))
 		if err != nil {
 			return nil, nil, err
 		}

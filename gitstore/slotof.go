@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,7 +39,7 @@ func (s *Store) SlotOf(dir *os.File) (*Slot, error) {
 		return nil, nil
 	}
 	places := s.ownPlaces()
-	if data, err := os.ReadFile(filepath.Join(s.slotDir(link), "gitdir")); err == nil {
+	if data, err := durable.ReadFile(filepath.Join(s.slotDir(link), "gitdir")); err == nil {
 		places = append(places, filepath.Dir(strings.TrimSpace(string(data))))
 	}
 	place := placeOf(dir, places)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // stampFile, beside a slot's index, is what the file system said of each of its
@@ -35,7 +36,7 @@ func stampOf(st dirfd.Stat) dirStamp { return dirStamp{st.Ino, st.Mtime, st.Ctim
 
 // readStamps gives the directories their stamps, where they still are what was stamped.
 func (s *Store) readStamps(slot *Slot, top *slotDir) {
-	f, err := os.Open(filepath.Join(s.slotDir(slot.id), stampFile))
+	f, err := durable.Open(filepath.Join(s.slotDir(slot.id), stampFile))
 	if err != nil {
 		return
 	}

@@ -1,12 +1,12 @@
 package gitstore
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
@@ -134,7 +134,7 @@ func (s *Store) slotRuns(slot *Slot, use func(run []gitindex.Entry)) ([]gitindex
 	if slot.Damaged {
 		return nil, malformed("the store has lost what it knew of the directory")
 	}
-	f, err := os.Open(filepath.Join(s.slotDir(slot.id), "index"))
+	f, err := durable.Open(filepath.Join(s.slotDir(slot.id), "index"))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (s *Store) writeVerified(done map[ID]bool) error {
 
 // readVerified returns what an earlier call has read, or why that is of no use.
 func (s *Store) readVerified() (done []ID, why string) {
-	data, err := os.ReadFile(s.cachePath(verifiedFile))
+	data, err := durable.ReadFile(s.cachePath(verifiedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ""
 	}

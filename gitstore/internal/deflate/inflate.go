@@ -8,7 +8,8 @@ import (
 
 // The ways in which a stream may be wrong.
 var (
-	errShort  = errors.New("deflated stream ends early")
+	// ErrShort says that a stream goes on behind what was given.
+	ErrShort  = errors.New("deflated stream ends early")
 	errBroken = errors.New("deflated stream is malformed")
 	// ErrSize says that a stream holds more than there is room for.
 	ErrSize = errors.New("deflated stream holds more than there is room for")
@@ -47,7 +48,7 @@ func (z *Inflater) Inflate(dst, src []byte) (n, used int, err error) {
 	for last := false; !last; {
 		s.fill()
 		if s.count < 3 {
-			return s.out, s.pos, errShort
+			return s.out, s.pos, ErrShort
 		}
 		last = s.bits&1 != 0
 		kind := s.bits >> 1 & 3
@@ -97,7 +98,7 @@ func (s *stream) stored() error {
 	s.pos -= int(s.count / 8)
 	s.bits, s.count = 0, 0
 	if len(s.src)-s.pos < 4 {
-		return errShort
+		return ErrShort
 	}
 	n := int(binary.LittleEndian.Uint16(s.src[s.pos:]))
 	if n != int(^binary.LittleEndian.Uint16(s.src[s.pos+2:])) {
@@ -106,7 +107,7 @@ func (s *stream) stored() error {
 	s.pos += 4
 	switch {
 	case n > len(s.src)-s.pos:
-		return errShort
+		return ErrShort
 	}
 	copied := copy(s.dst[s.out:], s.src[s.pos:s.pos+n])
 	s.pos += copied
@@ -125,7 +126,7 @@ var codeOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2,
 func (z *Inflater) readTables(s *stream) error {
 	s.fill()
 	if s.count < 14 {
-		return errShort
+		return ErrShort
 	}
 	nLiterals, nDistances, codes := int(s.bits&31)+257, int(s.bits>>5&31)+1, int(s.bits>>10&15)+4
 	s.drop(14)
@@ -137,7 +138,7 @@ func (z *Inflater) readTables(s *stream) error {
 	for _, i := range codeOrder[:codes] {
 		if s.count < 3 {
 			if s.fill(); s.count < 3 {
-				return errShort
+				return ErrShort
 			}
 		}
 		codeLengths[i] = uint8(s.bits & 7)
@@ -168,7 +169,7 @@ func (z *Inflater) readLengths(s *stream, n int) error {
 		e := z.length[s.bits&(1<<lengthRoot-1)]
 		take := uint(e & takeMask)
 		if take > s.count {
-			return errShort
+			return ErrShort
 		}
 		s.drop(take)
 		value := uint8(e >> 16)
@@ -189,7 +190,7 @@ func (z *Inflater) readLengths(s *stream, n int) error {
 			extra, least = 3, 3
 		}
 		if s.count < extra {
-			return errShort
+			return ErrShort
 		}
 		times := least + int(s.bits&(1<<extra-1))
 		s.drop(extra)
@@ -380,7 +381,7 @@ func (s *stream) look(table []uint32, root uint) (e uint32, extra int, err error
 	e = table[s.bits&(1<<root-1)]
 	if e&entrySecond != 0 {
 		if s.count < root {
-			return 0, 0, errShort
+			return 0, 0, ErrShort
 		}
 		s.drop(root)
 		e = table[e>>16+uint32(s.bits)&(1<<(e>>8&15)-1)]
@@ -389,7 +390,7 @@ func (s *stream) look(table []uint32, root uint) (e uint32, extra int, err error
 	case e == 0:
 		return 0, 0, errBroken
 	case take > s.count:
-		return 0, 0, errShort
+		return 0, 0, ErrShort
 	default:
 		extra = int(s.bits & (1<<take - 1) >> (e >> 8 & 15))
 		s.drop(take)

@@ -123,7 +123,7 @@ func TestInflateCutOff(t *testing.T) {
 	for _, level := range []int{flate.NoCompression, flate.BestSpeed, flate.HuffmanOnly} {
 		stream := deflated(t, source, level)
 		for n := range stream {
-			if _, _, err := z.Inflate(make([]byte, len(source)+Slack), stream[:n]); !errors.Is(err, errShort) {
+			if _, _, err := z.Inflate(make([]byte, len(source)+Slack), stream[:n]); !errors.Is(err, ErrShort) {
 				t.Fatalf("level %d, %d bytes of %d: %v", level, n, len(stream), err)
 			}
 		}

@@ -1,5 +1,5 @@
 // Package durable writes files so that a reader, or the next start after a
-// crash, finds the whole file or none.
+// crash, finds the whole file or none; and opens them so that no reader hangs.
 //
 // [Create] opens a file in the making; [File.Publish] syncs it, gives it its
 // name and syncs the directory. A file in the making is locked as long as its
@@ -8,6 +8,7 @@
 package durable
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,6 +86,53 @@ func (f *File) Discard() {
 	f.done = true
 	os.Remove(f.Name())
 	f.Close()
+}
+
+// ErrNotRegular says that something else than a file bears a file's name.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Open opens a file for reading. What might keep a reader waiting for ever, such as a
+// pipe that somebody put in its place, is an error that matches [ErrNotRegular].
+func Open(path string) (*os.File, error) {
+	return regular(os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0))
+}
+
+func regular(f *os.File, err error) (*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: f.Name(), Err: ErrNotRegular}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// ReadFile reads a file that Open opens.
+func ReadFile(path string) ([]byte, error) { return readAll(Open(path)) }
+
+// ReadFileIn is ReadFile in an open directory.
+func ReadFileIn(dir *os.Root, name string) ([]byte, error) {
+	return readAll(regular(dir.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)))
+}
+
+func readAll(f *os.File, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	// One byte more, so that the end is seen without another allocation.
+	b := bytes.NewBuffer(make([]byte, 0, fi.Size()+bytes.MinRead))
+	_, err = b.ReadFrom(f)
+	return b.Bytes(), err
 }
 
 // SyncDir makes the names in a directory durable.

@@ -60,7 +60,7 @@ func (db *DB) writeMtimes(p *pack, age func(ID) time.Time) error {
 // ages are the times of a pack's objects, by the order of its index: those of the
 // .mtimes file where there is one, otherwise the pack's own for all of them.
 func (s *source) ages() (func(i int) time.Time, error) {
-	data, err := os.ReadFile(s.path(".mtimes"))
+	data, err := durable.ReadFile(s.path(".mtimes"))
 	if errors.Is(err, os.ErrNotExist) {
 		return func(int) time.Time { return s.modTime }, nil
 	}

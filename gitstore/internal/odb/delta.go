@@ -180,15 +180,13 @@ func (f packFile) deltaSize(e entry) (int64, error) {
 	if e.size <= smallObject {
 		z := inflaters.Get().(*inflater)
 		defer inflaters.Put(z)
-		head, err := z.head(f, e, 2*binary.MaxVarintLen64)
-		if err != nil {
-			return 0, err
+		if head, err := z.head(f, e, 2*binary.MaxVarintLen64); err == nil {
+			_, to, err := deltaSizes(bytes.NewReader(head))
+			return to, err
 		}
-		_, to, err := deltaSizes(bytes.NewReader(head))
-		return to, err
 	}
 	var head headWriter
-	if err := f.inflate(e, &head); err != nil && !errors.Is(err, errEnough) {
+	if err := f.stream(e, &head); err != nil && !errors.Is(err, errEnough) {
 		return 0, err
 	}
 	_, to, err := deltaSizes(bytes.NewReader(head.data))

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,7 @@ const (
 var indexMagic = []byte{0xff, 't', 'O', 'c', 0, 0, 0, 2}
 
 func openIndex(path string) (*packIndex, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,11 @@ func (f packFile) inflate(e entry, w io.Writer) error {
 		}
 		return err
 	}
+	return f.stream(e, w)
+}
+
+// stream is inflate for an object of any size.
+func (f packFile) stream(e entry, w io.Writer) error {
 	rest := f.length - 20 - e.data
 	if rest < 2 {
 		return io.ErrUnexpectedEOF
@@ -80,6 +85,11 @@ func (f packFile) inflate(e entry, w io.Writer) error {
 func (z *inflater) small(f packFile, e entry) ([]byte, error) {
 	got, err := z.upTo(f, e, int(e.size)+deflate.Slack)
 	switch {
+	case errors.Is(err, deflate.ErrShort):
+		// Whoever flushes often, or takes codes that don't fit, needs more than zlib's bound.
+		b := bytes.NewBuffer(z.out[:0])
+		err := f.stream(e, b)
+		return b.Bytes(), err
 	case errors.Is(err, deflate.ErrSize), err == nil && int64(got) > e.size:
 		return nil, fmt.Errorf("inflates to more than its %d bytes", e.size)
 	case err == nil && int64(got) != e.size:
@@ -101,7 +111,7 @@ func (z *inflater) head(f packFile, e entry, n int) ([]byte, error) {
 // upTo inflates an entry into z.out, which gets that much room, and returns how much of
 // it was needed. The error matches [deflate.ErrSize] for all of it.
 func (z *inflater) upTo(f packFile, e entry, room int) (got int, err error) {
-	// deflateBound of zlib, with room to spare.
+	// deflateBound of zlib, with room to spare: enough for what zlib writes in one go.
 	n := min(f.length-20-e.data, e.size+e.size>>8+64)
 	if n < 2 {
 		return 0, io.ErrUnexpectedEOF

@@ -24,7 +24,7 @@ func (db *DB) loosePath(id ID) string {
 
 // openLoose returns the type, the size and a reader of the rest.
 func (db *DB) openLoose(id ID) (typ Type, size int64, r io.Reader, closer func(), err error) {
-	f, err := os.Open(db.loosePath(id))
+	f, err := durable.Open(db.loosePath(id))
 	if err != nil {
 		return 0, 0, nil, nil, err
 	}

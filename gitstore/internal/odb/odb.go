@@ -403,7 +403,11 @@ func (db *DB) Size(id ID) (Type, int64, error) {
 func (db *DB) trySize(id ID, left *int) (Type, int64, error) {
 	for _, p := range db.snapshot() {
 		if off, ok := p.find(id); ok {
-			if typ, n, err := p.size(db, off, left); !errors.Is(err, fs.ErrNotExist) {
+			typ, n, err := p.size(db, off, left)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
+				err = &CorruptError{ID: id, File: p.path(".pack"), Err: err}
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
 				return typ, n, err
 			}
 		}

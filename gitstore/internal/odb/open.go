@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -72,7 +73,7 @@ func open(dir string, depth int) (*DB, error) {
 // openAlternates skips an alternate that is gone, as git does: objects that
 // were only there are then reported missing by name.
 func (db *DB) openAlternates(depth int) {
-	data, err := os.ReadFile(filepath.Join(db.dir, "info", "alternates"))
+	data, err := durable.ReadFile(filepath.Join(db.dir, "info", "alternates"))
 	if err != nil {
 		return
 	}

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // pack is one pack with its index, which is mapped at the first lookup.
@@ -126,7 +128,7 @@ func (p *pack) acquire() (packFile, error) {
 		p.users++
 		return packFile{p.file, p.length, p}, nil
 	}
-	f, err := os.Open(p.path(".pack"))
+	f, err := durable.Open(p.path(".pack"))
 	if err != nil {
 		return packFile{}, err
 	}

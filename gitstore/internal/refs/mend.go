@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // CheckPacked says what is wrong with packed-refs itself: lines that name nothing,
@@ -16,7 +18,7 @@ import (
 // returns the object behind a tag, and false for one that can't be read; a line that
 // tells otherwise is wrong as well. All is well when the result is empty.
 func (db *DB) CheckPacked(peel func(ID) (ID, bool)) []error {
-	data, err := os.ReadFile(db.packedPath())
+	data, err := durable.ReadFile(db.packedPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -35,7 +37,7 @@ func (db *DB) MendPacked(ctx context.Context, peel func(ID) (ID, bool), keep fun
 		return err
 	}
 	defer lock.release()
-	data, err := os.ReadFile(db.packedPath())
+	data, err := durable.ReadFile(db.packedPath())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,7 +40,10 @@ func (db *DB) packedLines() (*packedLines, error) {
 	if db.packed != nil && db.packedStamp == stamp {
 		return db.packed, nil
 	}
-	data, err := os.ReadFile(db.packedPath())
+	data, err := durable.ReadFile(db.packedPath())
+	if errors.Is(err, durable.ErrNotRegular) {
+		return nil, fmt.Errorf("%w: packed-refs is no file", ErrBroken)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

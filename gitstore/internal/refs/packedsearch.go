@@ -7,7 +7,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
@@ -44,7 +43,7 @@ func (db *DB) readOrdered(s PackedStamp) (sum uint32, ok bool) {
 	if db.opts.JournalDir == "" {
 		return 0, false
 	}
-	f, err := os.Open(db.orderedPath())
+	f, err := durable.Open(db.orderedPath())
 	if err != nil {
 		return 0, false
 	}
@@ -114,7 +113,7 @@ func (db *DB) searchPacked(name string) (Ref, bool, error) {
 	if db.searches++; db.packed != nil || db.searches > fewSearches {
 		return Ref{}, false, errUnordered
 	}
-	f, err := os.Open(db.packedPath())
+	f, err := durable.Open(db.packedPath())
 	if err != nil {
 		return Ref{}, false, err
 	}

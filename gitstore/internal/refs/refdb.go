@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -122,7 +123,7 @@ func (db *DB) ReadHex(name string) (string, error) {
 		if err := CheckName(name); err != nil {
 			return "", err
 		}
-		data, err := os.ReadFile(db.path(name))
+		data, err := durable.ReadFile(db.path(name))
 		if err != nil {
 			return db.packedHex(name)
 		}
@@ -141,7 +142,7 @@ func (db *DB) ReadHex(name string) (string, error) {
 }
 
 func (db *DB) packedHex(name string) (string, error) {
-	data, err := os.ReadFile(db.packedPath())
+	data, err := durable.ReadFile(db.packedPath())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -178,10 +179,13 @@ func (db *DB) readOne(name string) (id ID, next string, err error) {
 
 func (db *DB) readLoose(name string) (id ID, next string, err error) {
 	path := db.path(name)
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		if fi, statErr := os.Stat(path); errors.Is(err, fs.ErrNotExist) || isNotDir(err) || statErr == nil && fi.IsDir() {
 			return ID{}, "", ErrNotFound
+		}
+		if errors.Is(err, durable.ErrNotRegular) {
+			return ID{}, "", &BrokenError{Name: name, Path: path}
 		}
 		return ID{}, "", err
 	}
@@ -221,9 +225,12 @@ func (p *packedRefs) find(name string) (int, bool) {
 func (db *DB) packedPath() string { return filepath.Join(db.dir, "packed-refs") }
 
 func (db *DB) readPacked() (*packedRefs, error) {
-	data, err := os.ReadFile(db.packedPath())
+	data, err := durable.ReadFile(db.packedPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return &packedRefs{}, nil
+	}
+	if errors.Is(err, durable.ErrNotRegular) {
+		return nil, fmt.Errorf("%w: packed-refs is no file", ErrBroken)
 	}
 	if err != nil {
 		return nil, err

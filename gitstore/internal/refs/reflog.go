@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // LogEntry is one line of a ref's log.
@@ -24,7 +26,7 @@ func (db *DB) logPath(name string) string {
 // Reflog returns the ref's log, newest first; nothing when it has none. Lines
 // that a crash left torn are stepped over.
 func (db *DB) Reflog(name string) ([]LogEntry, error) {
-	data, err := os.ReadFile(db.logPath(name))
+	data, err := durable.ReadFile(db.logPath(name))
 	if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 		return nil, nil
 	}
@@ -78,7 +80,7 @@ func (db *DB) HasLog(name string) bool {
 // Raw is what the ref's own file holds, for people to read; empty when there is
 // no such file.
 func (db *DB) Raw(name string) string {
-	data, err := os.ReadFile(db.path(name))
+	data, err := durable.ReadFile(db.path(name))
 	if err != nil {
 		return ""
 	}

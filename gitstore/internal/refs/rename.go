@@ -263,7 +263,7 @@ func (db *DB) Edit(ctx context.Context, name string, change func(old []byte) ([]
 		return err
 	}
 	defer lock.release()
-	old, err := os.ReadFile(path)
+	old, err := durable.ReadFile(path)
 	there := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

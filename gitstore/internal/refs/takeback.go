@@ -68,7 +68,7 @@ func cutLog(path string, end int64) error {
 // lockedValue is what a ref will be once its lock is renamed; null when the lock isn't
 // there, or says nothing yet.
 func lockedValue(lock string) ID {
-	data, err := os.ReadFile(lock)
+	data, err := durable.ReadFile(lock)
 	if err != nil {
 		return ID{}
 	}

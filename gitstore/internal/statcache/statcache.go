@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,7 +64,7 @@ type Cache struct {
 // Open maps the cache at path. A missing, truncated or foreign file is an empty
 // cache: the error says why, for the log, and the nil Cache works.
 func Open(path string) (*Cache, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
