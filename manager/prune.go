@@ -163,11 +163,7 @@ func (m *Manager) prune(ctx context.Context, s *gitstore.Store, req PruneRequest
 		return err
 	}
 	defer unlock()
-	if out.Plan, err = m.planPrune(ctx, s, req); err != nil {
-		return err
-	}
-	out.Pruned, err = s.Prune(ctx, out.Plan.Going())
-	if len(out.Pruned) > 0 {
+	if err = m.pruneByPlan(ctx, s, req, out); len(out.Pruned) > 0 {
 		out.Until = out.Pruned[0].At.Add(out.Plan.Grace)
 	}
 	if err != nil {
@@ -179,6 +175,24 @@ func (m *Manager) prune(ctx context.Context, s *gitstore.Store, req PruneRequest
 		out.Expiry, err = nil, nil
 	}
 	return err
+}
+
+// replans is how often a prune decides anew because a process has taken up meanwhile
+// what was to go.
+const replans = 10
+
+// pruneByPlan decides, and takes out of the list what is to go. A checkpoint that somebody
+// has begun to follow by then stops it; nothing is gone yet, and the next plan keeps it.
+func (m *Manager) pruneByPlan(ctx context.Context, s *gitstore.Store, req PruneRequest, out *PruneResult) (err error) {
+	for try := 1; ; try++ {
+		if out.Plan, err = m.planPrune(ctx, s, req); err != nil {
+			return err
+		}
+		out.Pruned, err = s.Prune(ctx, out.Plan.Going())
+		if !errors.Is(err, gitstore.ErrNeeded) || len(out.Pruned) > 0 || try == replans {
+			return err
+		}
+	}
 }
 
 // planPrune decides.
