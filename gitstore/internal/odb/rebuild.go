@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // PackProblem is what is wrong with one pack of this directory.
@@ -45,11 +46,24 @@ func (db *DB) PackProblems(read bool) []PackProblem {
 			bad = append(bad, p)
 		}
 	}
-	// Of what is being replaced meanwhile the half is seen for a moment.
-	return slices.DeleteFunc(bad, func(p PackProblem) bool {
-		return p.Halved() && db.packProblem(p.Name, false).passed()
-	})
+	// Of what is being replaced meanwhile the half is seen for a moment, which is longer
+	// where many processes share the processors.
+	for look := range moreLooks {
+		if !slices.ContainsFunc(bad, PackProblem.Halved) {
+			break
+		}
+		if look > 0 {
+			time.Sleep(50 * time.Millisecond)
+		}
+		bad = slices.DeleteFunc(bad, func(p PackProblem) bool {
+			return p.Halved() && db.packProblem(p.Name, false).passed()
+		})
+	}
+	return bad
 }
+
+// moreLooks is how often half a pack is looked at once more before it is damage.
+const moreLooks = 10
 
 // passed says that there is nothing any more to have a problem, or that it has none.
 func (p PackProblem) passed() bool {
