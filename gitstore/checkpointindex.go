@@ -85,8 +85,7 @@ func newCheckpointIndex(f *os.File, stamp refs.PackedStamp, any bool) (*checkpoi
 	if count > uint64(fi.Size())/indexRecordSize {
 		return nil, nil
 	}
-	// Within a tick of the clock packed-refs might have been replaced unnoticed.
-	if !any && (indexStamp(stamp) != [32]byte(head[8:40]) || max(stamp.Mtime, stamp.Ctime) >= fi.ModTime().UnixNano()) {
+	if !any && (!bytes.Equal(head[8:40], stamp.Append(nil)) || !stamp.Before(fi)) {
 		return nil, nil
 	}
 	return &checkpointIndex{f: f, size: fi.Size(), count: int(count)}, nil
@@ -155,14 +154,6 @@ func (x *checkpointIndex) read(i, n int) bool {
 	return true
 }
 
-func indexStamp(s refs.PackedStamp) (b [32]byte) {
-	le := binary.LittleEndian
-	for i, n := range []uint64{uint64(s.Size), uint64(s.Mtime), uint64(s.Ctime), s.Ino} {
-		le.PutUint64(b[8*i:], n)
-	}
-	return b
-}
-
 // at returns the i-th checkpoint; false for a damaged record.
 func (x *checkpointIndex) at(i int) (c Checkpoint, ok bool) {
 	rec, text, ok := x.record(i)
@@ -203,11 +194,8 @@ func indexTexts(c *Checkpoint) [9]*string {
 func (s *Store) writeCheckpointIndex(stamp refs.PackedStamp, all []Checkpoint) error {
 	le := binary.LittleEndian
 	var out, text bytes.Buffer
-	head := append([]byte(checkpointIndexMagic), make([]byte, indexHeaderSize-8)...)
-	mark := indexStamp(stamp)
-	copy(head[8:], mark[:])
-	le.PutUint64(head[40:], uint64(len(all)))
-	le.PutUint64(head[48:], uint64(crc32.Checksum(head[:48], castagnoli())))
+	head := le.AppendUint64(stamp.Append([]byte(checkpointIndexMagic)), uint64(len(all)))
+	head = le.AppendUint64(head, uint64(crc32.Checksum(head, castagnoli())))
 	out.Write(head)
 	place := indexHeaderSize + len(all)*indexRecordSize
 	for i := range all {

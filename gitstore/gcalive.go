@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +34,7 @@ func announcedByLiving(path string) bool {
 	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist)
 	}

@@ -123,7 +123,7 @@ func (r *roots) addFile(path string) error {
 // addIndex adds what an index names: files, trees that it has cached, and the sides
 // of conflicts.
 func (r *roots) addIndex(path string) error {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return ignoreNotExist(err)
 	}

@@ -115,7 +115,7 @@ func (s *Store) heldByProcesses(ctx context.Context, needed map[ID]string) error
 
 // livingHold reads a hold, nothing of one whose maker is dead.
 func livingHold(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

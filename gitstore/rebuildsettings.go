@@ -25,11 +25,11 @@ func (r *rebuild) settings() error {
 		{"info/attributes", storeAttributes, func(data []byte) bool { return strings.Contains("\n"+string(data), "\n"+storeAttributes) }},
 	} {
 		path := filepath.Join(r.s.dir, f.name)
-		data, err := os.ReadFile(path)
+		data, err := durable.ReadFile(path)
 		if err == nil && f.sound(data) {
 			continue
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrNotRegular) {
 			return err
 		}
 		m := Mend{Kind: "settings", What: f.name, Why: malformed(f.name + " is not what plain git needs to find in the store"), How: "written anew", Trivial: true}

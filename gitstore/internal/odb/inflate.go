@@ -109,7 +109,7 @@ func (z *inflater) head(f packFile, e entry, n int) ([]byte, error) {
 }
 
 // upTo inflates an entry into z.out, which gets that much room, and returns how much of
-// it was needed. The error matches [deflate.ErrSize] for all of it.
+// it was filled. The error matches [deflate.ErrSize] where that wasn't enough.
 func (z *inflater) upTo(f packFile, e entry, room int) (got int, err error) {
 	// deflateBound of zlib, with room to spare: enough for what zlib writes in one go.
 	n := min(f.length-20-e.data, e.size+e.size>>8+64)

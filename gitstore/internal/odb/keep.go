@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +49,7 @@ func (db *DB) keepPack(name string) (*keep, error) {
 
 // takeKeep holds a mark that nobody holds, and says whether there is any.
 func takeKeep(path string) (k *keep, there bool) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, !errors.Is(err, fs.ErrNotExist)
 	}
@@ -124,7 +125,7 @@ func (db *DB) sweepKeep(path string) {
 
 // ownKeep says whether a mark is one of ours.
 func ownKeep(path string) bool {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return false
 	}

@@ -204,16 +204,8 @@ func (l *Lane) Add(typ Type, data []byte) (ID, bool, error) {
 	return id, true, nil
 }
 
-// header writes the entry header of gitformat-pack(5).
 func (l *Lane) header(typ Type, size int64) {
-	c := byte(typ)<<4 | byte(size&15)
-	size >>= 4
-	for size != 0 {
-		l.buf.WriteByte(c | 0x80)
-		c = byte(size & 0x7f)
-		size >>= 7
-	}
-	l.buf.WriteByte(c)
+	l.buf.Write(appendEntryHeader(l.buf.AvailableBuffer(), typ, size))
 }
 
 func (l *Lane) flush() error {

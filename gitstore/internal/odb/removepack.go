@@ -96,7 +96,7 @@ func (db *DB) sweepRemovals() error {
 }
 
 func (db *DB) sweepRemoval(path string) error {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

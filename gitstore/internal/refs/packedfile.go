@@ -2,6 +2,7 @@ package refs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,11 +41,8 @@ func (db *DB) packedLines() (*packedLines, error) {
 	if db.packed != nil && db.packedStamp == stamp {
 		return db.packed, nil
 	}
-	data, err := durable.ReadFile(db.packedPath())
-	if errors.Is(err, durable.ErrNotRegular) {
-		return nil, fmt.Errorf("%w: packed-refs is no file", ErrBroken)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	data, err := db.packedData()
+	if err != nil {
 		return nil, err
 	}
 	p, ordered, err := newPackedLines(data)
@@ -60,6 +58,18 @@ func (db *DB) packedLines() (*packedLines, error) {
 		}
 	}
 	return p, nil
+}
+
+// packedData is packed-refs as it lies there, nothing where there is none.
+func (db *DB) packedData() ([]byte, error) {
+	data, err := durable.ReadFile(db.packedPath())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, durable.ErrNotRegular):
+		return nil, fmt.Errorf("%w: packed-refs is no file", ErrBroken)
+	}
+	return data, err
 }
 
 // newPackedLines checks every line. Ordered says that they are sorted as they lie.
@@ -151,6 +161,21 @@ func stampOf(fd int) (PackedStamp, error) {
 	var st unix.Stat_t
 	err := unix.Fstat(fd, &st)
 	return newStamp(&st), err
+}
+
+// Append appends the stamp as four little-endian numbers of eight bytes: size, both
+// times in nanoseconds, inode.
+func (s PackedStamp) Append(b []byte) []byte {
+	for _, n := range [...]uint64{uint64(s.Size), uint64(s.Mtime), uint64(s.Ctime), s.Ino} {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
+	return b
+}
+
+// Before says that packed-refs had come to be before a file that tells of it was
+// written. Within a tick of the clock it might have been replaced unnoticed.
+func (s PackedStamp) Before(fi fs.FileInfo) bool {
+	return max(s.Mtime, s.Ctime) < fi.ModTime().UnixNano()
 }
 
 func newStamp(st *unix.Stat_t) PackedStamp {

@@ -29,10 +29,7 @@ func (db *DB) orderedPath() string { return filepath.Join(db.opts.JournalDir, or
 
 func encodeOrdered(s PackedStamp, sum uint32) []byte {
 	le := binary.LittleEndian
-	b := append(make([]byte, 0, orderedSize), orderedMagic...)
-	for _, n := range []uint64{uint64(s.Size), uint64(s.Mtime), uint64(s.Ctime), s.Ino} {
-		b = le.AppendUint64(b, n)
-	}
+	b := s.Append(append(make([]byte, 0, orderedSize), orderedMagic...))
 	b = le.AppendUint32(b, sum)
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 }
@@ -49,8 +46,7 @@ func (db *DB) readOrdered(s PackedStamp) (sum uint32, ok bool) {
 	}
 	defer f.Close()
 	fi, err := f.Stat()
-	// Within a tick of the clock packed-refs might have been replaced unnoticed.
-	if err != nil || max(s.Mtime, s.Ctime) >= fi.ModTime().UnixNano() {
+	if err != nil || !s.Before(fi) {
 		return 0, false
 	}
 	var data [orderedSize]byte

@@ -14,6 +14,14 @@ import (
 	"time"
 )
 
+// manyNames are so many that looking for one is worth a search.
+func manyNames() (names []string) {
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
+	}
+	return names
+}
+
 // packedText is packed-refs with these names, some with what their tags lead to.
 func packedText(rng *rand.Rand, names []string) []byte { return paddedText(rng, names, 0) }
 
@@ -99,10 +107,7 @@ func sameFound(t *testing.T, names []string, data []byte) {
 func TestPackedOrderIsKept(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(3, 4))
-	var names []string
-	for i := range 1000 {
-		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
-	}
+	names := manyNames()
 	writePacked(t, dir, packedText(rng, names))
 	if _, _, err := openWithJournal(t, dir).searchPacked(names[7]); !errors.Is(err, errUnordered) {
 		t.Fatalf("nobody has read it yet: %v", err)
@@ -127,10 +132,7 @@ func TestPackedOrderIsKept(t *testing.T) {
 func TestManySearches(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(11, 11))
-	var names []string
-	for i := range 1000 {
-		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
-	}
+	names := manyNames()
 	writePacked(t, dir, packedText(rng, names))
 	for range 2 {
 		db := openWithJournal(t, dir)
@@ -162,10 +164,7 @@ func TestShortPacked(t *testing.T) {
 func TestUnorderedPacked(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(5, 6))
-	var names []string
-	for i := range 1000 {
-		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
-	}
+	names := manyNames()
 	slices.Reverse(names)
 	writePacked(t, dir, packedText(rng, names))
 	for range 2 {
@@ -186,10 +185,7 @@ func TestUnorderedPacked(t *testing.T) {
 func TestRottenPacked(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(7, 8))
-	var names []string
-	for i := range 1000 {
-		names = append(names, fmt.Sprintf("refs/tags/v%05d", i))
-	}
+	names := manyNames()
 	data := packedText(rng, names)
 	writePacked(t, dir, data)
 	openWithJournal(t, dir).Read(names[0])

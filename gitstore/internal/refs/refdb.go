@@ -142,8 +142,8 @@ func (db *DB) ReadHex(name string) (string, error) {
 }
 
 func (db *DB) packedHex(name string) (string, error) {
-	data, err := durable.ReadFile(db.packedPath())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	data, err := db.packedData()
+	if err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(string(data)) {
@@ -225,13 +225,7 @@ func (p *packedRefs) find(name string) (int, bool) {
 func (db *DB) packedPath() string { return filepath.Join(db.dir, "packed-refs") }
 
 func (db *DB) readPacked() (*packedRefs, error) {
-	data, err := durable.ReadFile(db.packedPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return &packedRefs{}, nil
-	}
-	if errors.Is(err, durable.ErrNotRegular) {
-		return nil, fmt.Errorf("%w: packed-refs is no file", ErrBroken)
-	}
+	data, err := db.packedData()
 	if err != nil {
 		return nil, err
 	}
