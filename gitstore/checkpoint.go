@@ -181,7 +181,7 @@ func (s *Store) resolveBase(ctx context.Context, base, rev string) (Checkpoint, 
 		}
 		return *newest, nil
 	}
-	all, err := l.newest(ctx, -1)
+	all, err := l.all(ctx)
 	if err != nil {
 		return Checkpoint{}, err
 	}

@@ -97,11 +97,18 @@ func (x *checkpointIndex) close() {
 	}
 }
 
+func (x *checkpointIndex) len() int {
+	if x == nil {
+		return 0
+	}
+	return x.count
+}
+
 // Records are read in passing: the newest few are what most are after, and who goes on
 // is likely to want them all.
 const (
 	fewRecords  = 32
-	mostRecords = 4096
+	mostRecords = 512
 )
 
 // record returns the i-th record and the text that belongs to it, false for a damaged

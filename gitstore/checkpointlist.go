@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/refs"
@@ -179,24 +179,48 @@ func (l *listing) split(packed []refs.Ref) (visible, hidden []refs.Ref) {
 // among them, or where only all of the lineage can tell which of two is newer.
 func (l *listing) settle(ctx context.Context) error {
 	sortNewestFirst(l.head, nil)
+	if len(l.head) == 0 {
+		return nil
+	}
+	first, ok := l.firstOfRest()
+	if ok && (first == nil || isNewer(&l.head[len(l.head)-1], first)) && ofOneLine(l.head) {
+		return nil
+	}
+	return l.takeRest(ctx)
+}
+
+// firstOfRest is the newest that the index tells of; nil for none, false where the index
+// is damaged.
+func (l *listing) firstOfRest() (c *Checkpoint, ok bool) {
+	for i := range l.rest.len() {
+		c, ok := l.rest.at(i)
+		if !ok || !l.outranked[c.Version] {
+			return &c, ok
+		}
+	}
+	return nil, true
+}
+
+// takeRest makes the rest a part of the head. Where the index is damaged it is made
+// anew.
+func (l *listing) takeRest(ctx context.Context) error {
 	had := len(l.head)
-	if had == 0 {
-		return nil
-	}
-	first, err := l.some(ctx, 1)
-	if err != nil {
-		return err
-	}
-	overlaps := len(first) > 0 && !isNewer(&l.head[had-1], &first[0])
-	if !overlaps && len(l.head) == had && ofOneLine(l.head) {
-		return nil
-	}
-	rest, err := l.some(ctx, -1)
-	if err != nil {
-		return err
+	for i := range l.rest.len() {
+		c, ok := l.rest.at(i)
+		if !ok {
+			l.s.log.Debug("the index of checkpoints is damaged, and made anew")
+			l.close()
+			l.head = l.head[:had]
+			if err := l.readPacked(ctx); err != nil {
+				return err
+			}
+			break
+		}
+		if !l.outranked[c.Version] {
+			l.head = append(l.head, c)
+		}
 	}
 	l.close()
-	l.head = append(l.head, rest...)
 	sortNewestFirst(l.head, l.s.pastPruned(ctx, l.head))
 	return nil
 }
@@ -217,72 +241,81 @@ func isNewer(a, b *Checkpoint) bool {
 	return a.Time.After(b.Time) || a.Time.Equal(b.Time) && a.Parent == b.Commit
 }
 
-// some are the newest n of the rest, or fewer; all of them for a negative n. Where the
-// index is damaged, the rest becomes a part of the head, and there is none any more.
-func (l *listing) some(ctx context.Context, n int) ([]Checkpoint, error) {
-	if l.rest == nil {
-		return nil, nil
-	}
-	if n < 0 {
-		n = l.rest.count
-	}
-	list := make([]Checkpoint, 0, min(n, l.rest.count))
-	for i := 0; i < l.rest.count && len(list) < n; i++ {
-		c, ok := l.rest.at(i)
-		if !ok {
-			l.s.log.Debug("the index of checkpoints is damaged, and made anew")
-			l.close()
-			return nil, l.readPacked(ctx)
+// newest yields the checkpoints, newest first, until one isn't wanted any more.
+func (l *listing) newest(ctx context.Context) iter.Seq2[Checkpoint, error] {
+	return func(yield func(Checkpoint, error) bool) {
+		for _, c := range l.head {
+			if !yield(c, nil) {
+				return
+			}
 		}
-		if !l.outranked[c.Version] {
-			list = append(list, c)
+		for i := range l.rest.len() {
+			if err := ctx.Err(); err != nil {
+				yield(Checkpoint{}, err)
+				return
+			}
+			c, ok := l.rest.at(i)
+			if !ok {
+				l.newestAfter(ctx, i, yield)
+				return
+			}
+			if !l.outranked[c.Version] && !yield(c, nil) {
+				return
+			}
 		}
+	}
+}
+
+// all lists the checkpoints, newest first.
+func (l *listing) all(ctx context.Context) ([]Checkpoint, error) {
+	list := make([]Checkpoint, 0, len(l.head)+l.rest.len())
+	for c, err := range l.newest(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
 	}
 	return list, nil
 }
 
-// newest returns at most n checkpoints, newest first; all of them for a negative n.
-func (l *listing) newest(ctx context.Context, n int) ([]Checkpoint, error) {
-	if n >= 0 && n <= len(l.head) {
-		return l.head[:n], nil
+// newestAfter goes on for newest where the index turns out to be damaged after n of its
+// records were yielded.
+func (l *listing) newestAfter(ctx context.Context, n int, yield func(Checkpoint, error) bool) {
+	given := make(map[ID]bool, len(l.head)+n)
+	for _, c := range l.head {
+		given[c.Tag] = true
 	}
-	had := len(l.head)
-	rest, err := l.some(ctx, max(n-had, -1))
-	if err != nil {
-		return nil, err
+	for i := range n {
+		c, _ := l.rest.at(i)
+		given[c.Tag] = true
 	}
-	if len(l.head) != had {
-		sortNewestFirst(l.head, l.s.pastPruned(ctx, l.head))
-		return l.newest(ctx, n)
+	if err := l.takeRest(ctx); err != nil {
+		yield(Checkpoint{}, err)
+		return
 	}
-	if had == 0 {
-		return rest, nil
+	for _, c := range l.head {
+		if !given[c.Tag] && !yield(c, nil) {
+			return
+		}
 	}
-	return append(slices.Clip(l.head), rest...), nil
 }
 
 // newestWhole is the newest checkpoint whose own objects can be read, as they say it;
 // nil for none.
 func (l *listing) newestWhole(ctx context.Context) (*Checkpoint, error) {
-	for tried, n := 0, 1; ; n *= 8 {
-		some, err := l.newest(ctx, n)
+	for c, err := range l.newest(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		// There may be fewer than before: the index may have turned out damaged.
-		for _, c := range some[min(tried, len(some)):] {
-			stored, whole, err := l.s.loadAll(ctx, []refs.Ref{{Name: tagPrefix + c.Version, ID: c.Tag}}, nil)
-			if err != nil {
-				return nil, err
-			}
-			if whole && len(stored) == 1 {
-				return &stored[0], nil
-			}
+		stored, whole, err := l.s.loadAll(ctx, []refs.Ref{{Name: tagPrefix + c.Version, ID: c.Tag}}, nil)
+		if err != nil {
+			return nil, err
 		}
-		if tried = len(some); tried < n {
-			return nil, nil
+		if whole && len(stored) == 1 {
+			return &stored[0], nil
 		}
 	}
+	return nil, nil
 }
 
 func (s *Store) newestWhole(ctx context.Context) (*Checkpoint, error) {
@@ -297,17 +330,28 @@ func (s *Store) newestWhole(ctx context.Context) (*Checkpoint, error) {
 // Checkpoints lists all of them, newest first. A tag that isn't a checkpoint is
 // left out; one whose objects are damaged is left out with a warning in the log,
 // and [Store.Verify] names it.
-func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) { return s.Newest(ctx, -1) }
-
-// Newest is Checkpoints for the newest n, or fewer if there aren't as many, at the
-// same cost however many there are; a negative n is all.
-func (s *Store) Newest(ctx context.Context, n int) ([]Checkpoint, error) {
+func (s *Store) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 	l, err := s.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer l.close()
-	return l.newest(ctx, n)
+	return l.all(ctx)
+}
+
+// Newest yields what Checkpoints lists, one by one, and no more of them is read or kept
+// than is taken: the first few cost the same however many there are. After an error
+// nothing more comes.
+func (s *Store) Newest(ctx context.Context) iter.Seq2[Checkpoint, error] {
+	return func(yield func(Checkpoint, error) bool) {
+		l, err := s.list(ctx)
+		if err != nil {
+			yield(Checkpoint{}, err)
+			return
+		}
+		defer l.close()
+		l.newest(ctx)(yield)
+	}
 }
 
 // looseTags is how many tags may have files of their own before they are packed.

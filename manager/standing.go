@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
@@ -76,33 +77,44 @@ type RollbackTarget struct {
 
 // Targets lists the checkpoints, newest first, with what is held of each.
 func (m *Manager) Targets(ctx context.Context) ([]RollbackTarget, error) {
-	return m.NewestTargets(ctx, -1)
+	var all []RollbackTarget
+	for t, err := range m.NewestTargets(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
 }
 
-// NewestTargets is Targets for the newest n, or fewer if there aren't as many; a
-// negative n is all. The newest few cost the same however many there are, but for the
-// verdicts, all of which are read.
-func (m *Manager) NewestTargets(ctx context.Context, n int) ([]RollbackTarget, error) {
-	s, err := m.Store(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.Newest(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	standings, err := m.standings(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	targets := make([]RollbackTarget, len(all))
-	for i, c := range all {
-		targets[i] = RollbackTarget{c, standings[c.Commit]}
-		if targets[i].Standing.State == "" {
-			targets[i].Standing.State = verdict.Unknown
+// NewestTargets yields what Targets lists, one by one. The first few cost the same
+// however many there are, but for the verdicts, all of which are read. After an error
+// nothing more comes.
+func (m *Manager) NewestTargets(ctx context.Context) iter.Seq2[RollbackTarget, error] {
+	return func(yield func(RollbackTarget, error) bool) {
+		s, err := m.Store(ctx)
+		if err != nil {
+			yield(RollbackTarget{}, err)
+			return
+		}
+		var standings map[gitstore.ID]verdict.Standing
+		for c, err := range s.Newest(ctx) {
+			if err == nil && standings == nil {
+				standings, err = m.standings(ctx, s)
+			}
+			if err != nil {
+				yield(RollbackTarget{}, err)
+				return
+			}
+			t := RollbackTarget{c, standings[c.Commit]}
+			if t.Standing.State == "" {
+				t.Standing.State = verdict.Unknown
+			}
+			if !yield(t, nil) {
+				return
+			}
 		}
 	}
-	return targets, nil
 }
 
 // MarkRequest declares what a version is worth.

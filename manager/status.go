@@ -49,12 +49,14 @@ func (m *Manager) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	st.Store = s.Dir()
-	all, err := s.Checkpoints(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if st.Checkpoints = len(all); st.Checkpoints > 0 {
-		st.Latest = &all[0]
+	for c, err := range s.Newest(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if st.Checkpoints++; st.Checkpoints == 1 {
+			latest := c
+			st.Latest = &latest
+		}
 	}
 	st.Target, err = m.targetStatus(s, func(dir *os.File, slot *gitstore.Slot) ([]gitstore.Difference, error) {
 		return s.CheckSlot(ctx, dir, slot, false)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
@@ -37,44 +36,60 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer m.Close()
-	most := -1
-	if o.limit > 0 && !o.good && !o.bad {
-		most = o.limit
-	}
-	if most < 0 && c.collectLater != nil {
-		// There may be ten thousand.
+	if o.limit == 0 && !c.json && c.collectLater != nil {
+		// The table is printed when all of it is there, and there may be ten thousand lines.
 		c.collectLater()
 	}
-	all, err := m.NewestTargets(ctx, most)
-	if errors.Is(err, gitstore.ErrNoStore) || err == nil && len(all) == 0 {
-		return c.nothingYet()
-	}
-	if err != nil {
-		return err
-	}
-	held := c.held(ctx, m)
-	all = o.wanted(all)
+	held, seen, shown := c.held(ctx, m), 0, 0
 	if c.json {
-		for _, t := range all {
-			if err := c.out.object(listedJSON{newCheckpointJSON(t.Checkpoint), t.Commit == held.Commit, t.Standing}); err != nil {
-				return err
-			}
-		}
-		return nil
+		seen, err = o.each(ctx, m, func(t *manager.RollbackTarget) error {
+			shown++
+			return c.out.object(listedJSON{newCheckpointJSON(t.Checkpoint), t.Commit == held.Commit, t.Standing})
+		})
+	} else {
+		c.out.table(func(w io.Writer) {
+			var row []byte
+			seen, err = o.each(ctx, m, func(t *manager.RollbackTarget) error {
+				if shown++; shown == 1 {
+					io.WriteString(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE\n")
+				}
+				row = c.appendRow(row[:0], t, held)
+				w.Write(row)
+				return nil
+			})
+		})
 	}
-	if len(all) == 0 {
+	switch {
+	case errors.Is(err, gitstore.ErrNoStore), err == nil && seen == 0:
+		return c.nothingYet()
+	case err == nil && shown == 0:
 		c.note("no version is known to be " + map[bool]string{true: "good", false: "bad"}[o.good] + " yet")
-		return nil
 	}
-	c.out.table(func(w io.Writer) {
-		fmt.Fprintln(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE")
-		var row []byte
-		for i := range all {
-			row = c.appendRow(row[:0], &all[i], held)
-			w.Write(row)
+	return err
+}
+
+// each shows the newest of those that are wanted, and returns how many it has seen.
+func (o *listOptions) each(ctx context.Context, m *manager.Manager, show func(*manager.RollbackTarget) error) (seen int, err error) {
+	shown := 0
+	// One for all, of which there may be ten thousand.
+	var t manager.RollbackTarget
+	for next, err := range m.NewestTargets(ctx) {
+		if err != nil {
+			return seen, err
 		}
-	})
-	return nil
+		seen++
+		t = next
+		if o.good && t.Standing.State != verdict.Good || o.bad && t.Standing.State != verdict.Bad {
+			continue
+		}
+		if err := show(&t); err != nil {
+			return seen, err
+		}
+		if shown++; shown == o.limit {
+			break
+		}
+	}
+	return seen, nil
 }
 
 // appendRow appends a line of the table.
@@ -90,19 +105,6 @@ func (c *call) appendRow(row []byte, t *manager.RollbackTarget, held manager.Tar
 	row = append(row, c.marks(&t.Checkpoint, held)...)
 	row = append(row, firstLine(t.Message)...)
 	return append(row, '\n')
-}
-
-// wanted keeps the newest of those in the state that was asked for.
-func (o *listOptions) wanted(all []manager.RollbackTarget) []manager.RollbackTarget {
-	if o.good || o.bad {
-		all = slices.DeleteFunc(all, func(t manager.RollbackTarget) bool {
-			return o.good && t.Standing.State != verdict.Good || o.bad && t.Standing.State != verdict.Bad
-		})
-	}
-	if o.limit > 0 {
-		all = all[:min(o.limit, len(all))]
-	}
-	return all
 }
 
 // stateWord is what is held of a version; of most, nothing is.
