@@ -108,11 +108,7 @@ func (r *Repository) writeScripts(hooks []Hook, res Result, program string) erro
 		if res.Changes[i].Action == Unchanged {
 			continue
 		}
-		script, err := render(h, program)
-		if err != nil {
-			return err
-		}
-		temp, err := r.disk.write(r.scriptPath(h), 0o755, bytes.NewReader(script))
+		temp, err := r.disk.write(r.scriptPath(h), 0o755, bytes.NewReader(render(h, program)))
 		if err != nil {
 			return err
 		}

@@ -146,10 +146,7 @@ func (r *Repository) planHook(h Hook, program string) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	script, err := render(h, program)
-	if err != nil {
-		return step{}, err
-	}
+	script := render(h, program)
 	status := r.status(&f)
 	s := step{Change: Change{Hook: h.Name, Path: f.main.path, Kept: status.Kept}, target: f.main, kept: f.kept, script: script}
 	if status.Manager == PreCommit {
