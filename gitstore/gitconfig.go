@@ -1,7 +1,6 @@
 package gitstore
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing/format/config"
 )
 
 // Config is what Git's configuration files say, in the order in which Git reads
@@ -24,40 +21,49 @@ type Config struct {
 	values []ConfigEntry
 }
 
-// ConfigEntry is one value, [section "subsection"] key = value. Section and key
-// are compared without regard to case; the subsection is empty where there is
-// none.
-type ConfigEntry struct{ Section, Subsection, Key, Value string }
-
 // maxIncludes is git's own bound on the depth of includes.
 const maxIncludes = 10
 
 // Get returns the last value of section.key; the second result says whether
 // there is one.
 func (c *Config) Get(section, key string) (string, bool) {
-	all := c.All(section, key)
-	if len(all) == 0 {
-		return "", false
+	e, ok := c.last(section, key)
+	return e.Value, ok
+}
+
+func (c *Config) last(section, key string) (last ConfigEntry, ok bool) {
+	for _, v := range c.values {
+		if v.is(section, key) {
+			last, ok = v, true
+		}
 	}
-	return all[len(all)-1], true
+	return last, ok
 }
 
 // All returns every value of section.key, in order.
 func (c *Config) All(section, key string) []string {
 	var all []string
 	for _, v := range c.values {
-		if v.Subsection == "" && strings.EqualFold(v.Section, section) && strings.EqualFold(v.Key, key) {
+		if v.is(section, key) {
 			all = append(all, v.Value)
 		}
 	}
 	return all
 }
 
+func (e *ConfigEntry) is(section, key string) bool {
+	return e.Subsection == "" && strings.EqualFold(e.Section, section) && strings.EqualFold(e.Key, key)
+}
+
 // Bool returns section.key as Git reads a boolean, or def.
 func (c *Config) Bool(section, key string, def bool) bool {
-	v, ok := c.Get(section, key)
+	e, ok := c.last(section, key)
 	if !ok {
 		return def
+	}
+	v := e.Value
+	if e.Bare {
+		v = "true"
 	}
 	switch strings.ToLower(v) {
 	case "true", "yes", "on", "1":
@@ -168,28 +174,6 @@ func (c *Config) decode(data []byte) error {
 	entries, err := ParseConfig(data)
 	c.values = append(c.values, entries...)
 	return err
-}
-
-// ParseConfig reads text in the syntax of git-config(1). Includes aren't
-// followed, and nothing is executed. Entries come by section, in the order in
-// which each was first named.
-func ParseConfig(data []byte) ([]ConfigEntry, error) {
-	parsed := config.New()
-	if err := config.NewDecoder(bytes.NewReader(data)).Decode(parsed); err != nil {
-		return nil, err
-	}
-	var all []ConfigEntry
-	for _, s := range parsed.Sections {
-		for _, o := range s.Options {
-			all = append(all, ConfigEntry{s.Name, "", o.Key, o.Value})
-		}
-		for _, sub := range s.Subsections {
-			for _, o := range sub.Options {
-				all = append(all, ConfigEntry{s.Name, sub.Name, o.Key, o.Value})
-			}
-		}
-	}
-	return all, nil
 }
 
 func (c *Config) add(v ConfigEntry, file, gitDir string, depth int) {

@@ -137,7 +137,7 @@ func readBook(data []byte) (Book, error) {
 	}
 	list := make([]Entry, len(entries))
 	for i, e := range entries {
-		list[i] = Entry(e)
+		list[i] = Entry{Section: e.Section, Subsection: e.Subsection, Key: e.Key, Value: e.Value}
 	}
 	return ParseBook(list)
 }

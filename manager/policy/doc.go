@@ -19,10 +19,10 @@
 // type or out of range, and a trigger or sink that lacks what it needs are errors
 // that name the line, see [ParseError]; all that are found are joined.
 //
-// Readers of Git's syntax don't agree on everything: git itself ends a value's
-// line, drops blanks and refuses comments where others don't. A text is read in
-// two ways here, by git's rules and by go-git's, and where they differ it is
-// refused with the line, see [Parse].
+// Readers of Git's syntax don't agree on everything: older gits make a space of a
+// tab within a value where newer ones don't, and programs other than git know less
+// of the syntax. A text is read in two ways here, by what all of them know and as git
+// does, and where the two differ it is refused with the line, see [Parse].
 //
 // # Edits
 //

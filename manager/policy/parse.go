@@ -15,8 +15,8 @@ import (
 //
 // It takes the part of Git's syntax on which its readers agree. Some of what git
 // reads is refused: a key on its header's line, a value of several lines, [a.b]
-// for [a "b"], an empty name in quotes, and blanks outside quotes that git would
-// change. So is what go-git reads and git doesn't.
+// for [a "b"], an empty name in quotes, and blanks outside quotes that some gits
+// would change.
 func Parse(text []byte) (*Policy, error) {
 	d, err := read(text)
 	if err != nil {

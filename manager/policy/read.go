@@ -1,13 +1,13 @@
 package policy
 
 import (
-	"strconv"
-	"strings"
+	"errors"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 )
 
-// read takes a text apart, once by git's rules and once with go-git's decoder. What
+// read takes a text apart, once by the part of the syntax on which its readers agree,
+// among them git's own older and newer versions, and once as git does. What
 // the two don't agree on could be taken for one thing by this engine and for
 // another by `git config`, so it is refused.
 func read(text []byte) (*document, error) {
@@ -17,7 +17,7 @@ func read(text []byte) (*document, error) {
 	}
 	decoded, err := gitstore.ParseConfig(text)
 	if err != nil {
-		return nil, decoderError(err)
+		return nil, syntaxError(err)
 	}
 	byName := make(map[string][]string)
 	for _, e := range decoded {
@@ -42,13 +42,11 @@ func read(text []byte) (*document, error) {
 	return d, joined(wrong)
 }
 
-// decoderError names the line where the decoder does, as line:column.
-func decoderError(err error) error {
+func syntaxError(err error) error {
 	e := &ParseError{Reason: "this is not git-config syntax: " + err.Error(), Hint: "git-config(1) describes the syntax"}
-	at, rest, _ := strings.Cut(err.Error(), ":")
-	if line, numErr := strconv.Atoi(at); numErr == nil {
-		_, message, _ := strings.Cut(rest, ":")
-		e.Line, e.Reason = line, "this is not git-config syntax:"+message
+	var syntax *gitstore.ConfigError
+	if errors.As(err, &syntax) {
+		e.Line, e.Reason = syntax.Line, "this is not git-config syntax: "+syntax.Reason
 	}
 	return e
 }

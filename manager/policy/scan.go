@@ -241,7 +241,7 @@ func keyLength(s string) int {
 
 // parseValue reads what is behind an equals sign as git does: blanks outside
 // quotes are dropped at both ends, and each within is a space. The value as
-// written goes from from to to. Values of several lines aren't taken: go-git keeps
+// written goes from from to to. Values of several lines aren't taken: others keep
 // the line ends that git drops.
 func parseValue(s string) (value string, from, to int, reason string) {
 	var b strings.Builder
