@@ -151,7 +151,7 @@ func (p *Project) checkedOut(branch string) bool {
 		return false
 	}
 	for _, head := range append(heads, filepath.Join(p.CommonDir, "HEAD")) {
-		data, err := os.ReadFile(head)
+		data, err := durable.ReadFile(head)
 		if err == nil && strings.TrimSpace(string(data)) == "ref: refs/heads/"+branch {
 			return true
 		}

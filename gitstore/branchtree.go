@@ -3,11 +3,11 @@ package gitstore
 import (
 	"bytes"
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/scan"
 )
@@ -40,7 +40,7 @@ func (s *Store) newBranchTree(c Checkpoint, pack *odb.PackWriter) (*branchTree, 
 			b.links[string(n.Path)] = id
 		}
 	}
-	own, err := os.ReadFile(filepath.Join(s.project.CommonDir, "info", "attributes"))
+	own, err := durable.ReadFile(filepath.Join(s.project.CommonDir, "info", "attributes"))
 	b.converts = err == nil && convertingAttributes(own)
 	return b, nil
 }

@@ -2,12 +2,16 @@ package gitstore
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // Config is what Git's configuration files say, in the order in which Git reads
@@ -21,8 +25,12 @@ type Config struct {
 	values []ConfigEntry
 }
 
-// maxIncludes is git's own bound on the depth of includes.
-const maxIncludes = 10
+const (
+	// maxIncludes is git's own bound on the depth of includes.
+	maxIncludes = 10
+	// maxConfigSize is more than people, and programs on their behalf, come to write.
+	maxConfigSize = 16 << 20
+)
 
 // Get returns the last value of section.key; the second result says whether
 // there is one.
@@ -155,7 +163,7 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 	if path == "" || depth > maxIncludes {
 		return
 	}
-	data, err := os.ReadFile(path)
+	data, err := readConfigFile(path)
 	if err != nil {
 		return
 	}
@@ -166,6 +174,20 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 	for _, v := range file.values {
 		c.add(v, path, gitDir, depth)
 	}
+}
+
+// readConfigFile reads a file that anybody may have named, in an include.
+func readConfigFile(path string) ([]byte, error) {
+	f, err := durable.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
+	if len(data) > maxConfigSize {
+		err = fmt.Errorf("%s is no configuration: it has more than %d bytes", path, maxConfigSize)
+	}
+	return data, err
 }
 
 // decode adds what a file in Git's configuration syntax says, without following
@@ -247,7 +269,11 @@ func (c *Config) globalExcludes() ([]byte, error) {
 		}
 		path = filepath.Join(dir, "ignore")
 	}
-	return readRules(path)
+	rules, err := readRules(path)
+	if err != nil {
+		return nil, fmt.Errorf("core.excludesFile: %w", err)
+	}
+	return rules, nil
 }
 
 // readRules reads a file of ignore rules; none is no rules.
@@ -255,7 +281,7 @@ func readRules(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, nil
 	}

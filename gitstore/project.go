@@ -166,7 +166,7 @@ func gitDirOf(dir string) (string, error) {
 	if !fi.Mode().IsRegular() || fi.Size() > 64<<10 {
 		return "", nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -193,7 +193,7 @@ func looksLikeRepository(dir string) bool {
 }
 
 func commonDirOf(gitDir string) string {
-	data, err := os.ReadFile(filepath.Join(gitDir, "commondir"))
+	data, err := durable.ReadFile(filepath.Join(gitDir, "commondir"))
 	if err != nil {
 		return gitDir
 	}
@@ -237,7 +237,7 @@ func (p *Project) Head() Head {
 	if p.GitDir == "" {
 		return Head{}
 	}
-	data, err := os.ReadFile(filepath.Join(p.GitDir, "HEAD"))
+	data, err := durable.ReadFile(filepath.Join(p.GitDir, "HEAD"))
 	if err != nil {
 		return Head{}
 	}
@@ -310,7 +310,7 @@ func (p *Project) Exclude() (changed bool, err error) {
 	}
 	const line = "/" + Dir + "/"
 	path := filepath.Join(p.CommonDir, "info", "exclude")
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}

@@ -92,7 +92,8 @@ func (f *File) Discard() {
 var ErrNotRegular = errors.New("not a regular file")
 
 // Open opens a file for reading. What might keep a reader waiting for ever, such as a
-// pipe that somebody put in its place, is an error that matches [ErrNotRegular].
+// pipe that somebody put in its place, is an error that matches [ErrNotRegular];
+// [os.DevNull], which people put there on purpose, is an empty file.
 func Open(path string) (*os.File, error) {
 	return regular(os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0))
 }
@@ -102,7 +103,7 @@ func regular(f *os.File, err error) (*os.File, error) {
 		return nil, err
 	}
 	fi, err := f.Stat()
-	if err == nil && !fi.Mode().IsRegular() {
+	if err == nil && !fi.Mode().IsRegular() && !isNull(fi) {
 		err = &fs.PathError{Op: "open", Path: f.Name(), Err: ErrNotRegular}
 	}
 	if err != nil {
@@ -110,6 +111,11 @@ func regular(f *os.File, err error) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+func isNull(fi fs.FileInfo) bool {
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(fi, null)
 }
 
 // ReadFile reads a file that Open opens.

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // ReadTracked returns the tracked paths of the repository whose index is in
@@ -24,7 +25,7 @@ func ReadTracked(gitDir, commonDir string, idSize int) (*PathSet, error) {
 		return nil, fmt.Errorf("%w: object names of %d bytes", ErrUnsupported, idSize)
 	}
 	path := filepath.Join(gitDir, "index")
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &PathSet{}, nil
 	}
@@ -40,10 +41,10 @@ func ReadTracked(gitDir, commonDir string, idSize int) (*PathSet, error) {
 		return b.finish(), nil
 	}
 	path = filepath.Join(gitDir, "sharedindex."+base)
-	data, err = os.ReadFile(path)
+	data, err = durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && commonDir != "" {
 		path = filepath.Join(commonDir, "sharedindex."+base)
-		data, err = os.ReadFile(path)
+		data, err = durable.ReadFile(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("split index: %w", err)

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 )
 
 // PackProblem is what is wrong with one pack of this directory.
@@ -359,7 +361,7 @@ func (db *DB) DerivedProblems() []string {
 		paths = append(paths, found...)
 	}
 	return slices.DeleteFunc(paths, func(path string) bool {
-		data, err := os.ReadFile(path)
+		data, err := durable.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return true
 		}
