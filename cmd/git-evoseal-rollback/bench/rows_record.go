@@ -87,9 +87,15 @@ func (a *arena) starting() []*row {
 	status := command{a.project, []string{"git", "status", "--porcelain"}}
 	return []*row{
 		{
-			id: "start/version", work: "version", how: "Nothing but starting and ending the program.", quick: true,
-			ours:  contestant{name: "version", work: fixed(a.engine("version"))},
-			peers: []contestant{{name: "git --version", work: fixed(command{a.project, []string{"git", "--version"}}), bars: []bar{{wallTime, 2}}}},
+			id: "start/version", work: "version", how: "Nothing but starting and ending the program. The least program, in Go like ours, ends at once; " +
+				"another one does too, but has in it net/http, as ours has for webhooks.",
+			setup: steps(a.goProgram("nothing", "os"), a.goProgram("http", "net/http")), quick: true,
+			ours: contestant{name: "version", work: fixed(a.engine("version"))},
+			peers: []contestant{
+				{name: "git --version", work: fixed(command{a.project, []string{"git", "--version"}}), bars: []bar{{wallTime, 2}}},
+				{name: "the least program", tool: "go", work: fixed(command{a.project, []string{a.path("nothing", "nothing")}})},
+				{name: "the least program with net/http", tool: "go", work: fixed(command{a.project, []string{a.path("http", "http")}})},
+			},
 		},
 		{
 			id: "start/status", work: "status, empty repository", how: "The repository has no commit, no file and no store of ours.", quick: true,
