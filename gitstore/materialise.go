@@ -40,6 +40,10 @@ type MaterialiseRequest struct {
 	// Filled is what an older rollback wrote into the sink; nil for an empty one. Only
 	// what differs is written then.
 	Filled *Filled
+	// Beside opens another directory that an older rollback filled, and tells what it wrote
+	// there; nil for none. It is asked once the live project turns out to have lost many
+	// files, which are copied from there then. The directory is closed in the end.
+	Beside func() (dir *os.File, filled *Filled, err error)
 	// Progress is as in [RecordRequest].
 	Progress func(Progress)
 }
@@ -47,8 +51,8 @@ type MaterialiseRequest struct {
 // Materialised is what [Store.Materialise] wrote.
 type Materialised struct {
 	Files, Bytes int64
-	// Copied files were read from the live project, Inflated ones from the
-	// store; both were hashed on their way. Unchanged ones were in the sink already,
+	// Copied files were read from the live project or from the directory beside, Inflated
+	// ones from the store; both were hashed on their way. Unchanged ones were in the sink already,
 	// by their stat data or, where that doesn't tell, by their bytes.
 	Copied, Inflated, Unchanged int64
 	// RootPerm are the bits that the directory itself had in the project. They
@@ -72,9 +76,9 @@ var ErrNoPath = errors.New("the checkpoint holds no such path")
 // bits and empty directories that its meta note keeps. Every byte is hashed on
 // its way: what is written is what was recorded, or the call fails.
 //
-// A file that the live project still has is copied from there, which is faster
-// than inflating it; when its bytes turn out to be others, the store's are
-// taken. Set-user-id and set-group-id bits of files are not brought back.
+// A file that the live project still has is copied from there, or else from what
+// another rollback wrote, which is faster than inflating it; when its bytes turn out to
+// be others, the store's are taken. Set-user-id and set-group-id bits of files are not brought back.
 //
 // A sink that was filled before is brought up to date by the difference: what was
 // changed in it is written anew, what doesn't belong there removed, and what is as
@@ -99,6 +103,7 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 	}
 	m := s.newMaterialiser(ctx, req, meta, filter)
 	m.limit = limit
+	defer m.beside.close()
 	if m.started, err = dirfd.Now(top.FD); err != nil {
 		s.log.Debug("the target's file system doesn't tell the time", "error", err)
 	}
@@ -139,7 +144,7 @@ func (s *Store) Materialise(ctx context.Context, req MaterialiseRequest) (*Mater
 func (s *Store) newMaterialiser(ctx context.Context, req MaterialiseRequest, meta Meta, filter *pathFilter) *materialiser {
 	m := &materialiser{
 		s: s, sink: req.Sink, bits: newPermissions(meta), empty: meta.EmptyDirs,
-		filter: filter, list: worklist.New[*matWorker](ctx),
+		filter: filter, list: worklist.New[*matWorker](ctx), beside: newBeside(req),
 	}
 	if req.Filled != nil {
 		m.settled = req.Filled.tree.settled
@@ -155,6 +160,7 @@ type materialiser struct {
 	empty  []Path
 	filter *pathFilter
 	limit  *sizeLimit
+	beside *beside
 	list   *worklist.List[*matWorker]
 	// settled is as in [Slot], of what the sink was filled with before; started is when
 	// this work was, by the same clock.

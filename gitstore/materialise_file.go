@@ -26,7 +26,7 @@ func (m *materialiser) write(w *matWorker, t dirTask, positions []int) {
 			return
 		}
 		switch how {
-		case fromLive:
+		case fromCopy:
 			copied++
 		case fromSink:
 			unchanged++
@@ -47,7 +47,7 @@ type origin int
 
 const (
 	fromStore origin = iota
-	fromLive
+	fromCopy
 	fromSink
 )
 
@@ -128,8 +128,11 @@ func (m *materialiser) file(w *matWorker, t dirTask, it *slotItem) (st dirfd.Sta
 // fill writes a new file's bytes.
 func (m *materialiser) fill(w *matWorker, fd int, t dirTask, it *slotItem) (origin, error) {
 	copied, err := m.copyLive(w, fd, it, t.live)
+	if !copied && err == nil {
+		copied, err = m.copyBeside(w, fd, it)
+	}
 	if copied || err != nil {
-		return fromLive, err
+		return fromCopy, err
 	}
 	typ, _, err := m.s.db.Stream(it.file.ID, m.limit.writer(m.writer(fd)))
 	if err == nil && typ != odb.Blob {
@@ -174,10 +177,16 @@ func (m *materialiser) copyLive(w *matWorker, fd int, it *slotItem, live source)
 		return false, nil
 	}
 	defer unix.Close(in)
-	if was.Size <= int64(len(w.buf)) {
-		return m.copySmall(w, fd, in, was.Size, want)
+	return m.copyFrom(w, fd, in, was.Size, want)
+}
+
+// copyFrom fills fd from an open file of that size, if its bytes are the ones that are
+// wanted. Else fd stays empty and the answer is no.
+func (m *materialiser) copyFrom(w *matWorker, fd, in int, size int64, want ID) (bool, error) {
+	if size <= int64(len(w.buf)) {
+		return m.copySmall(w, fd, in, size, want)
 	}
-	return m.copyBig(w, fd, in, was.Size, want)
+	return m.copyBig(w, fd, in, size, want)
 }
 
 // copySmall writes only what was found right.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/safety"
@@ -45,7 +46,7 @@ func (r *rollback) fill(ctx context.Context, target *safety.Target) (*gitstore.M
 // rollback would have thrown away, when that can be brought up to date, else a new
 // one.
 func (r *rollback) materialise(ctx context.Context, target *safety.Target) (*safety.Pending, *gitstore.Materialised, error) {
-	req := gitstore.MaterialiseRequest{Checkpoint: r.out.Checkpoint, Paths: r.req.Paths, Progress: r.req.Progress}
+	req := gitstore.MaterialiseRequest{Checkpoint: r.out.Checkpoint, Paths: r.req.Paths, Progress: r.req.Progress, Beside: func() (*os.File, *gitstore.Filled, error) { return filledIn(r.s, target) }}
 	if pending, filled := r.previous(target); pending != nil {
 		req.Sink, req.Filled = pending, filled
 		done, err := r.s.Materialise(ctx, req)
@@ -67,6 +68,20 @@ func (r *rollback) materialise(ctx context.Context, target *safety.Target) (*saf
 		return nil, nil, errors.Join(err, pending.Cleanup())
 	}
 	return pending, done, nil
+}
+
+// filledIn is the target and what was written into it; nothing for what isn't ours.
+func filledIn(s *gitstore.Store, target *safety.Target) (*os.File, *gitstore.Filled, error) {
+	dir, err := target.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	slot, err := s.SlotOf(dir)
+	if err != nil || slot == nil {
+		return dir, nil, err
+	}
+	filled, err := s.ReadSlot(slot)
+	return dir, filled, err
 }
 
 // previous takes the tree before the target's for staging, unless this rollback

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -118,6 +119,33 @@ func OpenFile(dir int, name string) (fd int, err error) {
 		})
 	}
 	return fd, err
+}
+
+// OpenFileInside is OpenFile for a path with slashes that leads from directory to
+// directory, over no link and into nothing that is mounted.
+func OpenFileInside(dir int, path string) (fd int, err error) { return openFileInside(dir, path) }
+
+// openStepByStep is as near to that as a system without a call for it gets.
+func openStepByStep(dir int, path string) (int, error) {
+	at := dir
+	for {
+		name, rest, below := strings.Cut(path, "/")
+		if !below {
+			fd, err := OpenFile(at, name)
+			if at != dir {
+				unix.Close(at)
+			}
+			return fd, err
+		}
+		next, err := openSameDevice(at, name)
+		if at != dir {
+			unix.Close(at)
+		}
+		if err != nil {
+			return -1, err
+		}
+		at, path = next, rest
+	}
 }
 
 // Create makes a file that must not be there yet.

@@ -20,3 +20,5 @@ func fromSystem(st *unix.Stat_t) Stat {
 func Now(int) (int64, error) { return time.Now().Add(-time.Second).UnixNano(), nil }
 
 func openInside(dir int, name string) (int, error) { return openSameDevice(dir, name) }
+
+func openFileInside(dir int, path string) (int, error) { return openStepByStep(dir, path) }

@@ -25,16 +25,31 @@ func Now(dir int) (int64, error) {
 }
 
 func openInside(dir int, name string) (fd int, err error) {
-	how := unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH,
-	}
-	err = Retry(func() (err error) {
-		fd, err = unix.Openat2(dir, name, &how)
-		return err
-	})
+	fd, err = openBeneath(dir, name, unix.O_DIRECTORY)
 	if err == unix.ENOSYS || err == unix.EPERM { // old kernels and sandboxes
 		return openSameDevice(dir, name)
 	}
+	return fd, err
+}
+
+func openFileInside(dir int, path string) (fd int, err error) {
+	fd, err = openBeneath(dir, path, unix.O_NONBLOCK|noAccessTime)
+	if err == unix.ENOSYS || err == unix.EPERM {
+		return openStepByStep(dir, path)
+	}
+	return fd, err
+}
+
+// openBeneath opens for reading what lies below a directory, on its file system and
+// behind no link.
+func openBeneath(dir int, path string, flags uint64) (fd int, err error) {
+	how := unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | flags,
+		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH,
+	}
+	err = Retry(func() (err error) {
+		fd, err = unix.Openat2(dir, path, &how)
+		return err
+	})
 	return fd, err
 }
