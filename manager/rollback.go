@@ -20,8 +20,8 @@ type RollbackResult struct {
 	Record     Record
 	Checkpoint gitstore.Checkpoint
 	Findings   []Finding
-	// Copied files came from the live project or the target before, Inflated ones from the store,
-	// Unchanged ones were already in place.
+	// Copied files came from the live project or from the target as it was, Inflated
+	// ones from the store, Unchanged ones were already in place.
 	Copied, Inflated, Unchanged int64
 	// Branch is what was made in the project's repository, nil when nothing was.
 	Branch *gitstore.Branch

@@ -9,7 +9,7 @@ import (
 
 // restoring are the rows about bringing a tree back.
 func (a *arena) restoring(id, tree string) []*row {
-	return []*row{a.rollback(id, tree), a.rollbackEmpty(id, tree), a.neighbour(id, tree)}
+	return []*row{a.rollback(id, tree), a.rollbackEmpty(id, tree), a.rollbackAgain(id, tree), a.neighbour(id, tree)}
 }
 
 // worktree is git bringing a commit back from packs, into a directory that isn't
@@ -115,6 +115,18 @@ func (a *arena) rollbackEmpty(id, tree string) *row {
 	}
 	r.peers = append(r.peers, a.waitingWorktree()...)
 	return r
+}
+
+func (a *arena) rollbackAgain(id, tree string) *row {
+	return &row{
+		id: id + "/rollback-again", work: "rollback beside one target, nothing in the project to copy from, " + tree,
+		how: "All of the project's files were moved away, and the target holds another version, 1 % apart, that was just brought back: " +
+			"there is no older tree to bring up to date.",
+		setup:    steps(a.recorded("other"), a.change(50), a.recorded("before"), a.packed(), a.moveAway),
+		teardown: steps(a.moveBack, a.freshTarget()),
+		ours:     contestant{name: "rollback", prepare: steps(a.freshTarget(), a.do(a.engine("rollback", "other"))), work: fixed(a.engine("rollback", "before"))},
+		peers:    []contestant{a.worktree("before")},
+	}
 }
 
 func (a *arena) neighbour(id, tree string) *row {
