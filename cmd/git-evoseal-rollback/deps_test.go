@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -78,5 +79,24 @@ func checkImport(t *testing.T, pkg, from, imported string) {
 	runs := from == "cmd" || from == "hooks" || from == "manager"
 	if imported == "os/exec" && !runs && !strings.HasSuffix(pkg, "test") {
 		t.Errorf("%s imports os/exec: the library runs without a git executable", pkg)
+	}
+}
+
+// TestQuickToStart keeps out what each start would pay for: with a template engine the
+// linker keeps every method of every type, and gob sets up its types whether or not
+// anybody uses them.
+func TestQuickToStart(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/git-evoseal-rollback").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, "net/http") {
+		t.Fatalf("%d packages, and none is net/http", len(linked))
+	}
+	for _, slow := range []string{"text/template", "html/template", "encoding/gob"} {
+		if slices.Contains(linked, slow) {
+			t.Errorf("%s is linked", slow)
+		}
 	}
 }

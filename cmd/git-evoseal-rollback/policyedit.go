@@ -23,7 +23,7 @@ func (o *policyEditOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 // run has the user edit a copy, or the file that --from names. A text that isn't
-// valid is kept for another try.
+// taken is kept for another try.
 func (o *policyEditOptions) run(ctx context.Context, c *call) error {
 	before, err := c.policyText(ctx)
 	if err != nil {
@@ -52,13 +52,17 @@ func (o *policyEditOptions) run(ctx context.Context, c *call) error {
 		}
 		return after, nil
 	})
-	if errors.Is(err, policy.ErrInvalid) {
+	if err == nil || o.from == "" && string(after) == string(before) {
+		return errors.Join(err, discard())
+	}
+	var hinted *hintedError
+	switch {
+	case errors.Is(err, policy.ErrInvalid):
 		return &hintedError{err, "nothing was stored; " + again}
+	case !errors.As(err, &hinted):
+		c.say("what you wrote is kept: %s", again)
 	}
-	if err != nil {
-		return err
-	}
-	return discard()
+	return err
 }
 
 // writeCopy writes a text into a new file that others can't read.
@@ -68,7 +72,10 @@ func writeCopy(text []byte) (path string, err error) {
 		return "", err
 	}
 	_, err = f.Write(text)
-	return f.Name(), errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+	}
+	return f.Name(), err
 }
 
 // editor runs the editor that git would.
