@@ -36,6 +36,8 @@ func CheckVersion(name string) error {
 		reason = "it holds two dots in a row"
 	case strings.HasSuffix(name, ".lock") || strings.Contains(name, ".lock/"):
 		reason = "a part of it ends in .lock"
+	case strings.ContainsAny(name, "~^:?*[\\"):
+		reason = fmt.Sprintf("git allows no %c in it", name[strings.IndexAny(name, "~^:?*[\\")])
 	case refs.CheckName(tagPrefix+name) != nil:
 		reason = "git allows no such ref: see git-check-ref-format(1)"
 	}

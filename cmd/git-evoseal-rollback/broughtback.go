@@ -24,6 +24,13 @@ func (c *call) tellRollback(m *manager.Manager, res *manager.RollbackResult, tar
 	}
 	c.out.printf("it lies in %s%s\n", quotePath(rec.Target), verified)
 	for _, step := range c.nextSteps(m.Project(), res, target) {
+		c.nextStep(step)
+	}
+}
+
+// nextStep says what can be done with a result, unless results only are wanted.
+func (c *call) nextStep(step string) {
+	if !c.quiet {
 		c.out.println("next: " + step)
 	}
 }

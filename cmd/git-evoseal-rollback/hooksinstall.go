@@ -111,7 +111,7 @@ func (c *call) tellTestCommand(repo *install.Repository) error {
 		return err
 	}
 	if s.TestCommand == "" {
-		c.out.println("next: `git config evoseal.testCommand 'make test'` says what must pass; until then versions are recorded and nothing is tried")
+		c.nextStep("`git config evoseal.testCommand 'make test'` says what must pass; until then versions are recorded and nothing is tried")
 	} else {
 		c.out.printf("tried with: %s\n", printable(s.TestCommand))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,8 +49,27 @@ func (o *policyGetOptions) run(ctx context.Context, c *call) error {
 		return err
 	}
 	if len(c.args) > 0 {
+		if section := inSection(all, c.args[0]); len(section) > 0 {
+			return c.tellValues(section)
+		}
 		return c.tellValue(all, c.args[0])
 	}
+	return c.tellValues(all)
+}
+
+// inSection are the values of a section, such as retention or sink.ci.
+func inSection(all []policy.Value, section string) []policy.Value {
+	return slices.DeleteFunc(slices.Clone(all), func(v policy.Value) bool {
+		at := strings.LastIndexByte(v.Name, '.')
+		name := v.Name[:max(at, 0)]
+		// A subsection has regard for case.
+		head, sub, _ := strings.Cut(name, ".")
+		wanted, wantedSub, _ := strings.Cut(section, ".")
+		return !strings.EqualFold(head, wanted) || wantedSub != "" && sub != wantedSub
+	})
+}
+
+func (c *call) tellValues(all []policy.Value) error {
 	if c.json {
 		for _, v := range all {
 			if err := c.out.object(newValueJSON(v)); err != nil {

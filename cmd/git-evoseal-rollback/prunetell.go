@@ -112,7 +112,7 @@ func (c *call) tellPruned(res *manager.PruneResult) error {
 	}
 	if n := len(res.Expiry.Gone); n > 0 {
 		c.out.printf("%s gone for good: %s\n", count(int64(n), "checkpoint"), versionsOf(res.Expiry.Gone))
-		c.out.println("next: " + "`git evoseal-rollback gc --prune=now` frees their room")
+		c.nextStep("`git evoseal-rollback gc --prune=now` frees their room")
 	}
 	for _, p := range res.Expiry.Needed {
 		c.out.printf("%s would be gone for good, but %s\n", p.Version, p.Why)

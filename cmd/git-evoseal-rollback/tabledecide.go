@@ -76,8 +76,8 @@ func ruleCommands() []*command {
 	const admin = "Once there is an admin token, it takes one."
 	return []*command{
 		{
-			name: "policy get", args: "[<key>]", short: "show the rules in force",
-			long: `Shows all keys with their values, or one. A key may be given without its section where that is clear: threshold is rollback.threshold. docs/policy.md describes each.
+			name: "policy get", args: "[<key>|<section>]", short: "show the rules in force",
+			long: `Shows all keys with their values, those of a section such as retention, or one. A key may be given without its section where that is clear: threshold is rollback.threshold. docs/policy.md describes each.
 
 It changes nothing.`,
 			examples: []example{{"git evoseal-rollback policy get threshold", "one value"}},

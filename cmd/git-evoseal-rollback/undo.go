@@ -46,7 +46,7 @@ func (o *undoOptions) run(ctx context.Context, c *call) error {
 	c.out.println("")
 	c.tellDifferences(res.Edited, "changed in it since it was brought back")
 	if res.HasPrevious {
-		c.out.println("next: " + c.shown(undoLine(o.target)) + " exchanges them again")
+		c.nextStep(c.shown(undoLine(o.target)) + " exchanges them again")
 	}
 	return nil
 }
