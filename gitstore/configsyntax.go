@@ -111,8 +111,8 @@ func (r *configReader) section() (in configSection, ok bool) {
 		switch c := r.next(); {
 		case c == ']':
 			// The old form, [section.subsection], has no regard for case either.
-			section, sub, _ := strings.Cut(string(name), ".")
-			return configSection{name: section, sub: strings.ToLower(sub)}, len(name) > 0
+			section, sub, dotted := strings.Cut(string(name), ".")
+			return configSection{name: section, sub: strings.ToLower(sub), unnamed: dotted && sub == ""}, len(name) > 0
 		case c != '\n' && isConfigSpace(c):
 			return r.subsection(string(name))
 		case !isConfigName(c) && c != '.':

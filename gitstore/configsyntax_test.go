@@ -26,7 +26,7 @@ func gitConfigList(t *testing.T, text string) (list []string, ok bool) {
 	for _, entry := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(entry, "\n")
 		// Those of no section, or of one or of a subsection "", are nobody's.
-		if first, rest, dotted := strings.Cut(name, "."); dotted && first != "" && !strings.HasPrefix(rest, ".") {
+		if first, last := strings.IndexByte(name, '.'), strings.LastIndexByte(name, '.'); first > 0 && last != first+1 {
 			list = append(list, fmt.Sprintf("%q", entry))
 		}
 	}
@@ -66,7 +66,7 @@ func TestConfigSyntaxIsGits(t *testing.T) {
 		"[core]\n\tbare\n", "[core]\n\tbare", "[core]\n\tbare \r\n", "[core]\n\tbare ; no comment\n", "[core]\n\tbare =\n",
 		"[core]\r\n\tbare = true\r\n\tx = y\r\n", "[a]\nk=v\r",
 		"[a]k=v\n", "[a] k = v\n[b] k=1\n", "[a \"b\"] k = 1;x\n", "[a]\nk=v\n \n\t[b]k=2\n", "[a][b]\nk=1",
-		"[branch.Foo]\n\tk = v\n", "[A-b.c.D]\n k1-x = \n", "[a.b \"C\"]\nk=1\n", "[a \"\"]\nk=1\n[a]\nk=2", "[a.b \"\"]\nk=1\n", "[.a]\nk=1\n", "[1a]\nk=2\n", "[a]\n1k=2\n",
+		"[branch.Foo]\n\tk = v\n", "[A-b.c.D]\n k1-x = \n", "[a.b \"C\"]\nk=1\n", "[a \"\"]\nk=1\n[a]\nk=2", "[a.b \"\"]\nk=1\n", "[.a]\nk=1\n", "[a.]\nk=1\n[a]\nm=1", "[a. \"b\"]\nk=1", "[a..b]\nk=1", "[1a]\nk=2\n", "[a]\n1k=2\n",
 		"[a \"x\\\"y\\\\z\\q\"]\nk=1\n", "[a\t \"b\"]\nk=1\n", "[a \"b]\nk=1", "[a \"b\"c]\nk=1", "[a b]\nk=1", "[a ]\nk=1", "[]\nk=1", "[a_b]\nk=1", "[a\n\"b\"]\nk=1", "[a \"b\\\nc\"]\nk=1",
 		"k=v\n[a]\nk=1\n", "[a\nk=1", "[a", "[",
 		"[a]\n\tk = v\n[b]\n\tk = 1\n[A]\n\tk = w\n",

@@ -3,7 +3,6 @@ package gitstore
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -12,25 +11,21 @@ import (
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
+	"golang.org/x/sys/unix"
 )
 
 // Config is what Git's configuration files say, in the order in which Git reads
 // them: system, global, repository, work tree. Files named by include.path are
-// read where they are named; conditional includes are followed for gitdir
-// conditions.
+// read where they are named, and those of includeIf where its condition is a gitdir or
+// a branch and holds.
 //
 // Nothing here is ever executed: core.fsmonitor, filters, hooks and aliases are
 // values like any other.
 type Config struct {
 	values []ConfigEntry
+	// room is how many bytes more may be read from a file and from what it includes.
+	room int64
 }
-
-const (
-	// maxIncludes is git's own bound on the depth of includes.
-	maxIncludes = 10
-	// maxConfigSize is more than people, and programs on their behalf, come to write.
-	maxConfigSize = 16 << 20
-)
 
 // Get returns the last value of section.key; the second result says whether
 // there is one.
@@ -74,12 +69,14 @@ func (c *Config) Bool(section, key string, def bool) bool {
 		v = "true"
 	}
 	switch strings.ToLower(v) {
-	case "true", "yes", "on", "1":
+	case "true", "yes", "on":
 		return true
-	case "false", "no", "off", "0", "":
+	case "false", "no", "off", "":
 		return false
 	}
-	if n, err := strconv.Atoi(v); err == nil {
+	// As other numbers, it may be hexadecimal or octal, and have a unit.
+	number := strings.TrimRight(v, "kKmMgG")
+	if n, err := strconv.ParseInt(number, 0, 64); err == nil && len(v)-len(number) <= 1 {
 		return n != 0
 	}
 	return def
@@ -124,22 +121,22 @@ func readConfig(gitDir, commonDir string) *Config {
 		if v := os.Getenv("GIT_CONFIG_SYSTEM"); v != "" {
 			system = v
 		}
-		c.readFile(system, gitDir, 0)
+		c.read(system, gitDir)
 	}
 	if v, ok := os.LookupEnv("GIT_CONFIG_GLOBAL"); ok {
-		c.readFile(v, gitDir, 0)
+		c.read(v, gitDir)
 	} else {
 		if dir := userConfigDir(); dir != "" {
-			c.readFile(filepath.Join(dir, "config"), gitDir, 0)
+			c.read(filepath.Join(dir, "config"), gitDir)
 		}
 		if home := os.Getenv("HOME"); home != "" {
-			c.readFile(filepath.Join(home, ".gitconfig"), gitDir, 0)
+			c.read(filepath.Join(home, ".gitconfig"), gitDir)
 		}
 	}
 	if commonDir != "" {
-		c.readFile(filepath.Join(commonDir, "config"), gitDir, 0)
+		c.read(filepath.Join(commonDir, "config"), gitDir)
 		if c.Bool("extensions", "worktreeConfig", false) {
-			c.readFile(filepath.Join(gitDir, "config.worktree"), gitDir, 0)
+			c.read(filepath.Join(gitDir, "config.worktree"), gitDir)
 		}
 	}
 	return c
@@ -157,110 +154,10 @@ func userConfigDir() string {
 	return ""
 }
 
-// readFile adds a file's values. One that is missing or malformed adds nothing:
-// a broken global configuration must not stand between a user and a rollback.
-func (c *Config) readFile(path, gitDir string, depth int) {
-	if path == "" || depth > maxIncludes {
-		return
-	}
-	data, err := readConfigFile(path)
-	if err != nil {
-		return
-	}
-	file := &Config{}
-	if file.decode(data) != nil {
-		return
-	}
-	for _, v := range file.values {
-		c.add(v, path, gitDir, depth)
-	}
-}
-
-// readConfigFile reads a file that anybody may have named, in an include.
-func readConfigFile(path string) ([]byte, error) {
-	f, err := durable.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
-	if len(data) > maxConfigSize {
-		err = fmt.Errorf("%s is no configuration: it has more than %d bytes", path, maxConfigSize)
-	}
-	return data, err
-}
-
-// decode adds what a file in Git's configuration syntax says, without following
-// includes.
-func (c *Config) decode(data []byte) error {
-	entries, err := ParseConfig(data)
-	c.values = append(c.values, entries...)
-	return err
-}
-
-func (c *Config) add(v ConfigEntry, file, gitDir string, depth int) {
-	c.values = append(c.values, v)
-	if !strings.EqualFold(v.Key, "path") {
-		return
-	}
-	included := strings.EqualFold(v.Section, "include") && v.Subsection == "" ||
-		strings.EqualFold(v.Section, "includeIf") && includeHolds(v.Subsection, file, gitDir)
-	if !included {
-		return
-	}
-	path := expandHome(v.Value)
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(file), path)
-	}
-	c.readFile(path, gitDir, depth+1)
-}
-
-// includeHolds judges "gitdir:" and "gitdir/i:" conditions, with patterns that
-// end in a slash or name the directory itself.
-func includeHolds(condition, file, gitDir string) bool {
-	kind, pattern, _ := strings.Cut(condition, ":")
-	if gitDir == "" || kind != "gitdir" && kind != "gitdir/i" {
-		return false
-	}
-	if rest, ok := strings.CutPrefix(pattern, "./"); ok {
-		pattern = filepath.Join(filepath.Dir(file), rest) + trailingSlash(rest)
-	}
-	pattern = expandHome(pattern) + trailingSlash(pattern)
-	pattern = strings.ReplaceAll(pattern, "//", "/")
-	dir := gitDir
-	if kind == "gitdir/i" {
-		pattern, dir = strings.ToLower(pattern), strings.ToLower(dir)
-	}
-	if !filepath.IsAbs(pattern) {
-		pattern = "**/" + pattern
-	}
-	return matchDir(pattern, dir)
-}
-
-func trailingSlash(p string) string {
-	if strings.HasSuffix(p, "/") {
-		return "/"
-	}
-	return ""
-}
-
-func matchDir(pattern, dir string) bool {
-	if rest, ok := strings.CutPrefix(pattern, "**/"); ok {
-		return strings.Contains(dir+"/", "/"+strings.TrimSuffix(rest, "**"))
-	}
-	if prefix, ok := strings.CutSuffix(pattern, "/"); ok {
-		if real, err := filepath.EvalSymlinks(prefix); err == nil {
-			prefix = real
-		}
-		return strings.HasPrefix(dir+"/", prefix+"/")
-	}
-	ok, err := filepath.Match(pattern, dir)
-	return err == nil && ok
-}
-
 // globalExcludes returns the content of the file of ignore rules that holds for
 // all of the user's repositories.
-func (c *Config) globalExcludes() ([]byte, error) {
+// A relative path starts from the top of the work tree.
+func (c *Config) globalExcludes(top string) ([]byte, error) {
 	path, set := c.Path("core", "excludesFile")
 	if !set {
 		dir := userConfigDir()
@@ -268,6 +165,9 @@ func (c *Config) globalExcludes() ([]byte, error) {
 			return nil, nil
 		}
 		path = filepath.Join(dir, "ignore")
+	}
+	if path != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(top, path)
 	}
 	rules, err := readRules(path)
 	if err != nil {
@@ -282,7 +182,7 @@ func readRules(path string) ([]byte, error) {
 		return nil, nil
 	}
 	data, err := durable.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	return data, err

@@ -237,14 +237,9 @@ func (p *Project) Head() Head {
 	if p.GitDir == "" {
 		return Head{}
 	}
-	data, err := durable.ReadFile(filepath.Join(p.GitDir, "HEAD"))
-	if err != nil {
-		return Head{}
-	}
-	line := strings.TrimSpace(string(data))
-	ref, symbolic := strings.CutPrefix(line, "ref: ")
+	ref, symbolic := headOf(p.GitDir)
 	if !symbolic {
-		return Head{Commit: line}
+		return Head{Commit: ref}
 	}
 	h := Head{Branch: strings.TrimPrefix(ref, "refs/heads/")}
 	if id, err := refs.Open(p.CommonDir, refs.Options{}).ReadHex(ref); err == nil {
@@ -270,7 +265,7 @@ func (p *Project) scope() (*scan.Scope, error) {
 			return nil, err
 		}
 	}
-	global, err := p.Config.globalExcludes()
+	global, err := p.Config.globalExcludes(p.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -159,6 +159,16 @@ func newGlob(prog []token, r rule) *glob {
 	return g
 }
 
+// Match says whether a whole path matches a pattern, as git's wildmatch with its flag
+// WM_PATHNAME does, and with WM_CASEFOLD where fold is set.
+func Match(pattern, path string, fold bool) bool {
+	prog, ok := compile(pattern, fold)
+	if fold {
+		path = lower(path)
+	}
+	return ok && newGlob(prog, rule{}).match("", path)
+}
+
 // atDepth says that a name in a directory of that depth has the right number of
 // slashes before it.
 func (g *glob) atDepth(depth int) bool { return g.crosses || depth-g.depth == g.slashes }

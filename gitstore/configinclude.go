@@ -1,0 +1,172 @@
+package gitstore
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
+	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
+)
+
+const (
+	// maxIncludes is git's own bound on the depth of includes.
+	maxIncludes = 10
+	// maxConfigSize is more than people, and programs on their behalf, come to write, in
+	// a file and all that it includes. The room that an included file takes is never less than
+	// minConfigSize, so that small ones can't be read for ever.
+	maxConfigSize = 16 << 20
+	minConfigSize = 4 << 10
+)
+
+// read adds what a file says, and those that it includes.
+func (c *Config) read(path, gitDir string) {
+	c.room = maxConfigSize
+	c.readFile(path, gitDir, 0)
+}
+
+// readFile adds a file's values. One that is missing or malformed adds nothing:
+// a broken global configuration must not stand between a user and a rollback. At
+// includes that lead too deep, as where a file includes itself, git gives up; nothing
+// more is included then.
+func (c *Config) readFile(path, gitDir string, depth int) {
+	if path == "" {
+		return
+	}
+	if depth > maxIncludes {
+		c.room = 0
+	}
+	entries, err := ParseConfig(c.take(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		c.values = append(c.values, e)
+		if !strings.EqualFold(e.Key, "path") {
+			continue
+		}
+		included := strings.EqualFold(e.Section, "include") && e.Subsection == "" ||
+			strings.EqualFold(e.Section, "includeIf") && includeHolds(e.Subsection, path, gitDir)
+		if !included {
+			continue
+		}
+		next := expandHome(e.Value)
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(path), next)
+		}
+		c.readFile(next, gitDir, depth+1)
+	}
+}
+
+// take reads a file that anybody may have named, in an include; nothing where it can't
+// be read or there is no room for it.
+func (c *Config) take(path string) []byte {
+	if c.room <= 0 {
+		return nil
+	}
+	f, err := durable.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, c.room+1))
+	c.room -= max(int64(len(data)), minConfigSize)
+	if err != nil || c.room < 0 {
+		return nil
+	}
+	return data
+}
+
+// includeHolds judges the conditions of git-config(1) that say where a repository is and
+// what is checked out; others don't hold. Without a repository none does.
+func includeHolds(condition, file, gitDir string) bool {
+	kind, pattern, _ := strings.Cut(condition, ":")
+	if gitDir == "" {
+		return false
+	}
+	switch kind {
+	case "gitdir", "gitdir/i":
+		return gitDirMatches(pattern, file, gitDir, kind == "gitdir/i")
+	case "onbranch":
+		ref, symbolic := headOf(gitDir)
+		branch, ok := strings.CutPrefix(ref, "refs/heads/")
+		return symbolic && ok && ignore.Match(pattern+anyBelow(pattern), branch, false)
+	}
+	return false
+}
+
+// gitDirMatches compares a pattern with the repository's directory, by its real path
+// and by the one that the shell knows.
+func gitDirMatches(pattern, file, gitDir string, fold bool) bool {
+	exact := ""
+	switch {
+	case strings.HasPrefix(pattern, "./"):
+		real, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			return false
+		}
+		exact, pattern = strings.TrimSuffix(filepath.Dir(real), "/")+"/", pattern[2:]
+	case strings.HasPrefix(pattern, "~"):
+		pattern = expandRealHome(pattern)
+	case !filepath.IsAbs(pattern):
+		pattern = "**/" + pattern
+	}
+	pattern += anyBelow(pattern)
+	if real, err := filepath.EvalSymlinks(gitDir); err == nil {
+		gitDir = real
+	}
+	for _, path := range []string{gitDir, asTyped(gitDir)} {
+		if len(path) < len(exact) {
+			continue
+		}
+		begin, rest := path[:len(exact)], path[len(exact):]
+		if (begin == exact || fold && strings.EqualFold(begin, exact)) && ignore.Match(pattern, rest, fold) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyBelow completes a pattern for a directory.
+func anyBelow(pattern string) string {
+	if strings.HasSuffix(pattern, "/") {
+		return "**"
+	}
+	return ""
+}
+
+// expandRealHome is expandHome with the user's own directory by its real path.
+func expandRealHome(pattern string) string {
+	rest, own := strings.CutPrefix(pattern, "~/")
+	if home, err := filepath.EvalSymlinks(os.Getenv("HOME")); own && err == nil && filepath.IsAbs(home) {
+		return filepath.Join(home, ".") + "/" + rest
+	}
+	return expandHome(pattern)
+}
+
+// asTyped is a real path below the working directory as it is called after the links by
+// which the shell came there.
+func asTyped(path string) string {
+	pwd := os.Getenv("PWD")
+	real, err := filepath.EvalSymlinks(pwd)
+	if err != nil || !filepath.IsAbs(pwd) {
+		return path
+	}
+	here, err := os.Stat(".")
+	there, err2 := os.Stat(pwd)
+	if rest, below := strings.CutPrefix(path, real+"/"); below && errors.Join(err, err2) == nil && os.SameFile(here, there) {
+		return pwd + "/" + rest
+	}
+	return path
+}
+
+// headOf is what a repository's HEAD says: the name of a ref, or an object's.
+func headOf(gitDir string) (name string, symbolic bool) {
+	data, err := durable.ReadFile(filepath.Join(gitDir, "HEAD"))
+	if err != nil {
+		return "", false
+	}
+	return strings.CutPrefix(strings.TrimSpace(string(data)), "ref: ")
+}
