@@ -96,6 +96,33 @@ func TestNewestWithinASecond(t *testing.T) {
 	}
 }
 
+// A tag that git removed leaves the others in their order, also within a second.
+func TestNewestWithoutATag(t *testing.T) {
+	const count = 12
+	w, s := packedWorld(t, count, 0)
+	for _, pack := range []bool{false, true} {
+		w.git("--git-dir=.evoseal/.git", "tag", "-d", map[bool]string{false: "v009", true: "v005"}[pack])
+		if pack {
+			w.git("--git-dir=.evoseal/.git", "pack-refs", "--all")
+		}
+		all, err := s.Checkpoints(t.Context())
+		w.must(err)
+		for i := 1; i < len(all); i++ {
+			if all[i-1].Version < all[i].Version {
+				t.Errorf("%s comes before %s", all[i-1].Version, all[i].Version)
+			}
+		}
+		if c, err := s.Resolve(t.Context(), Latest); err != nil || c.Version != "v011" || len(all) != map[bool]int{false: count - 1, true: count - 2}[pack] {
+			t.Errorf("the newest of %d is %s, %v", len(all), c.Version, err)
+		}
+	}
+	last, err := s.Resolve(t.Context(), "v011")
+	w.must(err)
+	if r := w.record(s, RecordRequest{Version: "next"}); r.Parent != last.Commit {
+		t.Errorf("the next one follows %s", r.Parent)
+	}
+}
+
 // A bit that fell over in the index, which is a cache, hides no checkpoint.
 func TestDamagedCheckpointIndex(t *testing.T) {
 	const count = 12

@@ -159,8 +159,9 @@ func (s *Store) prunedLinks(ctx context.Context) (map[ID]prunedLink, error) {
 	return links, nil
 }
 
-// pastPruned tells what those follow whose parents were pruned, as far as it matters
-// for the order of the list: where several have the same time.
+// pastPruned tells what those follow whose parents were pruned, or lost their tags
+// otherwise, as far as it matters for the order of the list: where several have the same
+// time.
 func (s *Store) pastPruned(ctx context.Context, all []Checkpoint) map[ID]ID {
 	at := make(map[time.Time]int, len(all))
 	for _, c := range all {
@@ -180,11 +181,25 @@ func (s *Store) pastPruned(ctx context.Context, all []Checkpoint) map[ID]ID {
 			s.log.Warn("what pruned checkpoints followed can't be read", "error", err)
 			return past
 		}
-		if f.Commit != c.Parent {
-			past[c.Commit] = f.Commit
+		if before := l.pastForgotten(f.Commit, c.Time); before != c.Parent {
+			past[c.Commit] = before
 		}
 	}
 	return past
+}
+
+// pastForgotten goes on from a commit that is no version any more, as where git has
+// removed its tag, through others of that time to one that is.
+func (l *Lineage) pastForgotten(id ID, at time.Time) ID {
+	next := id
+	for !next.IsZero() && !l.there[next] {
+		_, c, err := l.s.readCommit(next)
+		if err != nil || !c.When.Equal(at) || len(c.Parents) == 0 {
+			return id
+		}
+		next = c.Parents[0]
+	}
+	return next
 }
 
 // ParentOf is the nearest checkpoint that c follows and that wasn't pruned. The
