@@ -67,9 +67,8 @@ func (m *materialiser) copyBeside(w *matWorker, fd int, it *slotItem) (bool, err
 		return false, nil
 	}
 	defer unix.Close(in)
-	// The index has no more than 32 bits of a size.
 	st, err := dirfd.Fstat(in)
-	if err != nil || st.Kind() != unix.S_IFREG {
+	if err != nil || st.Kind() != unix.S_IFREG || otherSize(has.file, st) {
 		return false, nil
 	}
 	return m.copyFrom(w, fd, in, st.Size, ID(it.file.ID))

@@ -162,7 +162,7 @@ func (m *materialiser) kept(w *matWorker, h *dirfd.Handle, was *slotItem, want *
 		return nil, 0
 	}
 	same := sameStat(was.file, st)
-	if racy := latest(st) >= m.settled; (racy || !same) && !sameContent(w.hash, w.buf, h.FD, was, st) {
+	if racy := latest(st) >= m.settled; (racy || !same) && !sameContent(w, m.list.Stopped, h.FD, was, st) {
 		return nil, 0
 	}
 	if same {

@@ -11,7 +11,6 @@ import (
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/dirfd"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/gitindex"
-	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
 	"golang.org/x/sys/unix"
 )
 
@@ -182,13 +181,13 @@ func (s *Store) indexOf(dir *os.File, c Checkpoint, paths []string) ([]gitindex.
 	}
 	var all []gitindex.Entry
 	missing := 0
-	hash, buf := odb.NewVerifier(), make([]byte, 128<<10)
+	w := newMatWorker()
 	err = s.walkTree(c, func(path string, mode uint32, id ID) error {
 		e := gitindex.Entry{Name: path, Mode: mode, ID: id}
 		switch {
 		case !filter.wants(path, false):
 			e.SkipWorktree = true
-		case !s.fillEntry(dir, &e, hash, buf):
+		case !s.fillEntry(dir, &e, w):
 			missing++
 		}
 		all = append(all, e)
@@ -200,7 +199,7 @@ func (s *Store) indexOf(dir *os.File, c Checkpoint, paths []string) ([]gitindex.
 
 // fillEntry takes the stat data of a file that has the right bytes. It follows no
 // link on its way there.
-func (s *Store) fillEntry(dir *os.File, e *gitindex.Entry, hash *odb.Hasher, buf []byte) bool {
+func (s *Store) fillEntry(dir *os.File, e *gitindex.Entry, w *matWorker) bool {
 	fd, err := dirfd.OpenDir(int(dir.Fd()), ".")
 	if err != nil {
 		return false
@@ -218,7 +217,7 @@ func (s *Store) fillEntry(dir *os.File, e *gitindex.Entry, hash *odb.Hasher, buf
 	name := parts[len(parts)-1]
 	st, err := dirfd.Lstat(fd, name)
 	it := &slotItem{name: name, file: e}
-	if err != nil || !sameKind(e, st) || !sameContent(hash, buf, fd, it, st) {
+	if err != nil || !sameKind(e, st) || !sameContent(w, func() bool { return false }, fd, it, st) {
 		return false
 	}
 	*e = indexEntry(e.Name, e.Mode, e.ID, st)

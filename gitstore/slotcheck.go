@@ -73,7 +73,22 @@ func (s *Store) CheckSlot(ctx context.Context, dir *os.File, slot *Slot, full bo
 			c.add(string(p), Missing)
 		}
 	}
+	if s.foreignGit(dir, slot) {
+		c.add(".git", Edited)
+	}
 	return c.sorted(), nil
+}
+
+// foreignGit says that git would take the directory for something else than the slot:
+// what is added or committed there would go elsewhere.
+func (s *Store) foreignGit(dir *os.File, slot *Slot) bool {
+	if _, err := dirfd.Lstat(int(dir.Fd()), ".git"); errors.Is(err, unix.ENOENT) {
+		return false
+	}
+	var named, ours unix.Stat_t
+	err := unix.Fstatat(int(dir.Fd()), gitFileTarget(dir), &named, 0)
+	err2 := unix.Stat(s.slotDir(slot.id), &ours)
+	return errors.Join(err, err2) != nil || named.Dev != ours.Dev || named.Ino != ours.Ino
 }
 
 // CheckWritten compares a directory with what Materialise has just written into it,
@@ -223,7 +238,7 @@ func (c *slotCheck) file(w *matWorker, h *dirfd.Handle, it *slotItem) error {
 		return err
 	case !c.full && latest(st) < c.settled && sameStat(it.file, st):
 	case !sameKind(it.file, st),
-		!sameContent(w.hash, w.buf, h.FD, it, st),
+		!sameContent(w, c.list.Stopped, h.FD, it, st),
 		c.bits != nil && it.file.Mode != scan.ModeSymlink && Perm(st.Perm()) != c.bits.of(it.file.Name, it.file.Mode):
 		c.add(it.file.Name, Edited)
 	}
@@ -289,26 +304,49 @@ func sameKind(e *gitindex.Entry, st dirfd.Stat) bool {
 	return st.Kind() == unix.S_IFREG && st.Mode&0o100 == 0
 }
 
-// sameContent says that a file or symbolic link has the bytes that its item names.
-func sameContent(hash *odb.Hasher, buf []byte, dir int, it *slotItem, st dirfd.Stat) bool {
+// sameContent says that a file or symbolic link has the bytes that its item names, and no
+// when it is stopped before that is known.
+func sameContent(w *matWorker, stopped func() bool, dir int, it *slotItem, st dirfd.Stat) bool {
 	if it.file.Mode == scan.ModeSymlink {
-		n, err := unix.Readlinkat(dir, it.name, buf)
+		n, err := unix.Readlinkat(dir, it.name, w.buf)
 		if err != nil {
 			return false
 		}
-		id, err := odb.Hash(odb.Blob, buf[:n])
+		id, err := odb.Hash(odb.Blob, w.buf[:n])
 		return err == nil && id == it.file.ID
+	}
+	if otherSize(it.file, st) {
+		return false
 	}
 	fd, err := dirfd.OpenFile(dir, it.name)
 	if err != nil {
 		return false
 	}
 	defer unix.Close(fd)
-	hash.Start(odb.Blob, st.Size)
-	n, err := io.CopyBuffer(hash, &dirfd.Reader{FD: fd}, buf)
+	w.hash.Start(odb.Blob, st.Size)
+	n, err := io.CopyBuffer(w.hash, untilStopped{&dirfd.Reader{FD: fd}, stopped}, w.buf)
 	if err != nil || n != st.Size {
 		return false
 	}
-	id, err := hash.Sum()
+	id, err := w.hash.Sum()
 	return err == nil && id == it.file.ID
+}
+
+// otherSize says that the file can't have the bytes that were written. The index has 32
+// bits of a size, and none for a file that is always to be looked at.
+func otherSize(e *gitindex.Entry, st dirfd.Stat) bool {
+	return e.Size != 0 && e.Size != uint32(st.Size)
+}
+
+// untilStopped reads until the work is called off.
+type untilStopped struct {
+	r       io.Reader
+	stopped func() bool
+}
+
+func (u untilStopped) Read(b []byte) (int, error) {
+	if u.stopped() {
+		return 0, context.Canceled
+	}
+	return u.r.Read(b)
 }

@@ -1,6 +1,9 @@
 package gitstore
 
 import (
+	"encoding/binary"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -143,7 +146,21 @@ func (s *Store) slotRuns(slot *Slot, use func(run []gitindex.Entry)) ([]gitindex
 	if err != nil {
 		return nil, err
 	}
+	if err := checkIndexSize(f, fi.Size()); err != nil {
+		return nil, err
+	}
 	return gitindex.Stream(f, int(fi.Size()), use)
+}
+
+// checkIndexSize refuses an index that has far more bytes than its entries can take: it
+// would be read into memory.
+func checkIndexSize(f *os.File, size int64) error {
+	const room, perEntry = 64 << 20, 1 << 10
+	var head [12]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil || size > room+perEntry*int64(binary.BigEndian.Uint32(head[8:])) {
+		return malformed(fmt.Sprintf("an index of %d bytes has only a few entries", size))
+	}
+	return nil
 }
 
 // newSlotDir builds the directories of an index, with what wasn't asked for, and so not

@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/evoseal/git-evoseal-rollback/cmd/git-evoseal-rollback/programtest"
@@ -24,6 +26,8 @@ func TestMain(m *testing.M) {
 type prepared struct{ *testing.M }
 
 func (p prepared) Run() int {
+	// Under nohup(1) the programs that are started here would not die of it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	dir, err := p.begin()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

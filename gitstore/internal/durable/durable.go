@@ -118,7 +118,11 @@ func isNull(fi fs.FileInfo) bool {
 	return err == nil && os.SameFile(fi, null)
 }
 
-// ReadFile reads a file that Open opens.
+// maxRead is more than any file has that is read in one piece: the index of ten million
+// files. Somebody may have made one longer than there is memory.
+const maxRead = 1 << 30
+
+// ReadFile reads a file that Open opens. One of over a GiB is an error.
 func ReadFile(path string) ([]byte, error) { return readAll(Open(path)) }
 
 // ReadFileIn is ReadFile in an open directory.
@@ -134,6 +138,9 @@ func readAll(f *os.File, err error) ([]byte, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if fi.Size() > maxRead {
+		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: unix.EFBIG}
 	}
 	// One byte more, so that the end is seen without another allocation.
 	b := bytes.NewBuffer(make([]byte, 0, fi.Size()+bytes.MinRead))
