@@ -139,6 +139,7 @@ func readConfig(gitDir, commonDir string) *Config {
 			c.read(filepath.Join(gitDir, "config.worktree"), gitDir)
 		}
 	}
+	c.readEnvironment()
 	return c
 }
 
