@@ -24,7 +24,7 @@ func (a *arena) group(name string) (*group, error) {
 	case "source":
 		n := a.scaled(100_000, 1000)
 		tree := count(n) + " source files"
-		return &group{name: name, need: 6 * gigabyte, rows: append(append(a.recording(name, tree), a.restoring(name, tree)...), a.profile(tree)), fill: a.sourceFiles(n)}, nil
+		return &group{name: name, need: 6 * gigabyte, long: true, rows: append(append(a.recording(name, tree), a.restoring(name, tree)...), a.profile(tree)), fill: a.sourceFiles(n)}, nil
 	case "history":
 		return a.historyGroup(), nil
 	case "million":

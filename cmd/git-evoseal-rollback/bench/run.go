@@ -48,11 +48,22 @@ func run(ctx context.Context, s settings) error {
 			continue
 		}
 		for _, name := range groupNames {
-			if err := s.at(ctx, r, dir, name, i == 0); err != nil {
+			err := s.at(ctx, r, dir, name, i == 0)
+			if ctx.Err() != nil && s.out != "" {
+				// What was measured took its time.
+				r.note("%s in %s and what follows were broken off", name, dir)
+				return s.write(r, about, begin)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
+	return s.write(r, about, begin)
+}
+
+// write makes the page of what was measured, where one is wanted.
+func (s *settings) write(r *report, about string, begin time.Time) error {
 	about += fmt.Sprintf(" The run took %s.", time.Since(begin).Round(time.Minute))
 	r.progress("all of it took %s", time.Since(begin).Round(time.Second))
 	if s.out == "" {
@@ -63,7 +74,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer f.Close()
-	if err := r.document(f, about, &s); err != nil {
+	if err := r.document(f, about, s); err != nil {
 		return err
 	}
 	return f.Close()
