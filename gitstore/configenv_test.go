@@ -53,18 +53,7 @@ func sameEnvironment(w *world, what string) {
 	}
 	c := &Config{}
 	c.readEnvironment()
-	var got []string
-	for _, e := range c.values {
-		name := strings.ToLower(e.Section) + "."
-		if e.Subsection != "" {
-			name += e.Subsection + "."
-		}
-		name += strings.ToLower(e.Key)
-		if !e.Bare {
-			name += "\n" + e.Value
-		}
-		got = append(got, fmt.Sprintf("%q", name))
-	}
+	got := asGitLists(c.values)
 	// What the tests' own git is given, and the alias by which the variable was found out.
 	others := func(s string) bool {
 		return strings.HasPrefix(s, `"alias.`) || strings.HasPrefix(s, `"user.`) || strings.HasPrefix(s, `"init.`)

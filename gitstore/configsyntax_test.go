@@ -35,6 +35,11 @@ func gitConfigList(t *testing.T, text string) (list []string, ok bool) {
 
 func ourConfigList(text string) (list []string, ok bool) {
 	entries, err := ParseConfig([]byte(text))
+	return asGitLists(entries), err == nil
+}
+
+// asGitLists are entries as git lists them.
+func asGitLists(entries []ConfigEntry) (list []string) {
 	for _, e := range entries {
 		name := strings.ToLower(e.Section) + "."
 		if e.Subsection != "" {
@@ -46,7 +51,7 @@ func ourConfigList(text string) (list []string, ok bool) {
 		}
 		list = append(list, fmt.Sprintf("%q", name))
 	}
-	return list, err == nil
+	return list
 }
 
 func sameAsGit(t *testing.T, text string) {
