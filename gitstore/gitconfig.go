@@ -143,6 +143,23 @@ func readConfig(gitDir, commonDir string) *Config {
 	return c
 }
 
+// ReadConfigFile is what one file says, without those that it includes; nothing where
+// there is none. It waits for no pipe that somebody put in its place.
+func ReadConfigFile(path string) ([]ConfigEntry, error) {
+	data, err := durable.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	entries, err := ParseConfig(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return entries, nil
+}
+
 // userConfigDir is $XDG_CONFIG_HOME/git or ~/.config/git; empty when neither is
 // known.
 func userConfigDir() string {

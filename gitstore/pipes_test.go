@@ -51,6 +51,9 @@ func TestPipesInTheProject(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.inTime(func() {
+				if entries, err := ReadConfigFile(filepath.Join(w.dir, ".git", "config")); (err != nil) != (name == ".git/config") {
+					t.Errorf("%d entries, %v", len(entries), err)
+				}
 				p, err := FindProject(w.dir)
 				if err != nil {
 					t.Error(err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 )
 
 // friendlyName is what the configuration calls our hook; Git forbids the names of
@@ -34,7 +36,7 @@ func (r *Repository) configPath() string { return filepath.Join(r.CommonDir, "co
 // configured says whether the repository's configuration runs our hook. Whether the
 // Git at hand heeds that isn't known here.
 func (r *Repository) configured(h Hook) bool {
-	entries, err := ownConfig(r.configPath())
+	entries, err := gitstore.ReadConfigFile(r.configPath())
 	if err != nil {
 		return false
 	}

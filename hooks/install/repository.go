@@ -62,7 +62,7 @@ func Open(dir string) (*Repository, error) {
 func (r *Repository) readHooksPath(p *gitstore.Project) error {
 	// The reader of the configuration passes over what it can't read, and Git may
 	// well read it: then the wrong directory would be written to.
-	local, err := ownConfig(filepath.Join(r.CommonDir, "config"))
+	local, err := gitstore.ReadConfigFile(filepath.Join(r.CommonDir, "config"))
 	if err != nil {
 		return err
 	}
@@ -95,23 +95,8 @@ func (r *Repository) readHooksPath(p *gitstore.Project) error {
 	return nil
 }
 
-func ownConfig(path string) ([]gitstore.ConfigEntry, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	entries, err := gitstore.ParseConfig(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return entries, nil
-}
-
 func origin(local []gitstore.ConfigEntry, worktreeFile, value string) string {
-	if entries, err := ownConfig(worktreeFile); err == nil && setsHooksPath(entries, value) {
+	if entries, err := gitstore.ReadConfigFile(worktreeFile); err == nil && setsHooksPath(entries, value) {
 		return "work tree"
 	}
 	if setsHooksPath(local, value) {
