@@ -125,7 +125,7 @@ func (r *Repository) writeScripts(hooks []Hook, res Result, program string) erro
 // written, and then the scripts that nothing names any more.
 func (r *Repository) uninstallConfig(ctx context.Context, hooks []Hook, dryRun bool) (Result, error) {
 	var res Result
-	data, err := os.ReadFile(r.configPath())
+	data, err := readFile(r.configPath())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return res, err
 	}
@@ -193,7 +193,7 @@ func (r *Repository) editConfig(edit func([]byte) []byte) error {
 	if err != nil {
 		return err
 	}
-	old, err := os.ReadFile(path)
+	old, err := readFile(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		_, err = f.Write(edit(old))
 	}

@@ -98,7 +98,7 @@ func (d disk) copyName(path, second string) error {
 	if fi.Mode()&fs.ModeSymlink != 0 {
 		return d.copySymlink(path, second, fi.ModTime())
 	}
-	from, err := os.Open(path)
+	from, err := open(path)
 	if err != nil {
 		return err
 	}
@@ -246,4 +246,31 @@ func wrap(op, path string, err error) error {
 		return nil
 	}
 	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// open opens a file for reading. A pipe or a device in its place, which might keep a
+// reader waiting for ever, is an error.
+func open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
 }

@@ -3,7 +3,6 @@ package install
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -37,7 +36,7 @@ var shellLine = pattern(`^#!.*\b(?:sh|bash|dash|ksh|zsh)\b`)
 // itself runs the file, and not a manager.
 func hookLines(h Hook, file string, executable bool) Lines {
 	l := Lines{File: file, Executable: executable, mark: runMark(h)}
-	data, err := os.ReadFile(file)
+	data, err := readFile(file)
 	switch {
 	case err != nil || len(bytes.TrimSpace(data)) == 0:
 		l.Where = "as the whole of a new, executable file"

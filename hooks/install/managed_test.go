@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // managed installs, which must be refused, and returns what it says to add.
@@ -396,4 +399,33 @@ func mustRead(t *testing.T, path string) []byte {
 	data, err := os.ReadFile(path)
 	must(t, err)
 	return data
+}
+
+// TestPipesDontWait puts pipes where the files of other tools are looked for.
+func TestPipesDontWait(t *testing.T) {
+	w := newWorld(t)
+	w.run(w.work, "config", "core.hooksPath", ".githooks")
+	must(t, os.Mkdir(filepath.Join(w.work, ".githooks"), 0o755))
+	for _, name := range []string{"package.json", "lefthook.yml", ".githooks/pre-push", ".githooks/pre-push.legacy"} {
+		must(t, unix.Mkfifo(filepath.Join(w.work, name), 0o755))
+	}
+	done := make(chan error)
+	go func() {
+		r, err := Open(w.work)
+		if err == nil {
+			_, err = r.Status(t.Context())
+		}
+		if err == nil {
+			_, err = r.Install(t.Context(), InstallRequest{Program: w.program})
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrManaged) {
+			t.Errorf("beside pipes: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits for a pipe")
+	}
 }

@@ -80,7 +80,7 @@ func (r *Repository) managerOf(h Hook, text []byte) Manager {
 func (r *Repository) huskyTop() string {
 	if r.HooksPath == "" {
 		// The directory alone may be left from long ago.
-		pkg, err := os.ReadFile(r.packageJSON())
+		pkg, err := readFile(r.packageJSON())
 		dir := filepath.Join(r.Root, ".husky")
 		if err != nil || r.Bare || !bytes.Contains(pkg, []byte(`"husky"`)) || !exists(dir) {
 			return ""
@@ -121,7 +121,7 @@ func (r *Repository) simpleGitHooksConfig() string {
 		}
 	}
 	path := r.packageJSON()
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		return ""
 	}
@@ -139,7 +139,7 @@ func (r *Repository) overcommitConfig() string { return filepath.Join(r.Root, ".
 // hasKey says whether a YAML, TOML or JSON file names a hook at its top level. It
 // goes by the form of lines, which is enough to know that a person should look.
 func hasKey(path, hook string) bool {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		return false
 	}
@@ -155,7 +155,7 @@ func exists(path string) bool {
 // present says whether everything that has to be added is there.
 func present(lines []Lines) bool {
 	return len(lines) > 0 && !slices.ContainsFunc(lines, func(l Lines) bool {
-		data, err := os.ReadFile(l.File)
+		data, err := readFile(l.File)
 		if err != nil || !bytes.Contains(data, []byte(l.mark)) {
 			return true
 		}

@@ -51,11 +51,7 @@ func look(path string) (place, error) {
 		p.kind = blocked
 		return p, nil
 	}
-	// Opening a pipe that a link leads to would wait for a writer.
-	if target, err := os.Stat(path); err != nil || !target.Mode().IsRegular() {
-		return p, nil
-	}
-	if f, err := os.Open(path); err == nil {
+	if f, err := open(path); err == nil {
 		p.text, _ = io.ReadAll(io.LimitReader(f, maxRead))
 		f.Close()
 	}
@@ -85,8 +81,8 @@ func (p place) same(q place) bool {
 		b, _ := os.Readlink(q.path)
 		return a == b
 	}
-	a, errA := os.ReadFile(p.path)
-	b, errB := os.ReadFile(q.path)
+	a, errA := readFile(p.path)
+	b, errB := readFile(q.path)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
