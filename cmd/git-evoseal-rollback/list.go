@@ -40,23 +40,19 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 		// The table is printed when all of it is there, and there may be ten thousand lines.
 		c.collectLater()
 	}
-	held, seen, shown := c.held(ctx, m), 0, 0
+	held := c.held(ctx, m)
+	var seen, shown int
 	if c.json {
-		seen, err = o.each(ctx, m, func(t *manager.RollbackTarget) error {
-			shown++
+		seen, shown, err = o.each(ctx, m, func(t *manager.RollbackTarget) error {
 			return c.out.object(listedJSON{newCheckpointJSON(t.Checkpoint), t.Commit == held.Commit, t.Standing})
 		})
 	} else {
 		c.out.table(func(w io.Writer) {
-			var row []byte
-			seen, err = o.each(ctx, m, func(t *manager.RollbackTarget) error {
-				if shown++; shown == 1 {
-					io.WriteString(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE\n")
-				}
-				row = c.appendRow(row[:0], t, held)
-				w.Write(row)
-				return nil
+			rows := newRowWriter(w, "VERSION\tCOMMIT\tSTATE\tAGE\tTIME\tFILES\tSIZE\tMESSAGE\n", func(row []byte, t *manager.RollbackTarget) []byte {
+				return c.appendRow(row, t, held)
 			})
+			seen, shown, err = o.each(ctx, m, rows.add)
+			rows.flush()
 		})
 	}
 	switch {
@@ -68,14 +64,14 @@ func (o *listOptions) run(ctx context.Context, c *call) error {
 	return err
 }
 
-// each shows the newest of those that are wanted, and returns how many it has seen.
-func (o *listOptions) each(ctx context.Context, m *manager.Manager, show func(*manager.RollbackTarget) error) (seen int, err error) {
-	shown := 0
+// each shows the newest of those that are wanted, and returns how many it has seen and
+// shown.
+func (o *listOptions) each(ctx context.Context, m *manager.Manager, show func(*manager.RollbackTarget) error) (seen, shown int, err error) {
 	// One for all, of which there may be ten thousand.
 	var t manager.RollbackTarget
 	for next, err := range m.NewestTargets(ctx) {
 		if err != nil {
-			return seen, err
+			return seen, shown, err
 		}
 		seen++
 		t = next
@@ -83,13 +79,13 @@ func (o *listOptions) each(ctx context.Context, m *manager.Manager, show func(*m
 			continue
 		}
 		if err := show(&t); err != nil {
-			return seen, err
+			return seen, shown, err
 		}
 		if shown++; shown == o.limit {
 			break
 		}
 	}
-	return seen, nil
+	return seen, shown, nil
 }
 
 // appendRow appends a line of the table.

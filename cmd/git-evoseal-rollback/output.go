@@ -123,6 +123,9 @@ func firstLine(s string) string {
 
 // printable takes out what would move a terminal's cursor or change its state.
 func printable(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) && r != '\n' && r != '\t' {
 			return '\uFFFD'

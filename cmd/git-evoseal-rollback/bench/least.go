@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +25,7 @@ const leastName = "least"
 
 // least runs the least program: "copy" copies a directory into another one that is
 // empty, and hashes what it copies; "look" asks for the stat data of all files below a
-// directory; "list" prints the names of a store's tags.
+// directory; "list" prints a line for each of a store's tags.
 func least(args []string) error {
 	switch {
 	case len(args) == 3 && args[0] == "copy":
@@ -87,29 +84,6 @@ func leastWalk(from, to string) error {
 	}
 	wg.Wait()
 	return l.err
-}
-
-// leastList prints the names of tags as they lie in the store, without a look at what
-// they name.
-func leastList(store string) error {
-	data, err := os.ReadFile(filepath.Join(store, "packed-refs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	loose, err := os.ReadDir(filepath.Join(store, "refs", "tags"))
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriterSize(os.Stdout, 1<<15)
-	for line := range bytes.Lines(data) {
-		if _, name, found := bytes.Cut(line, []byte(" refs/tags/")); found {
-			out.Write(name)
-		}
-	}
-	for _, e := range loose {
-		out.WriteString(e.Name() + "\n")
-	}
-	return out.Flush()
 }
 
 // nowhere is the handle of a directory that nothing is copied to.

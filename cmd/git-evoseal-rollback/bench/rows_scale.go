@@ -60,7 +60,7 @@ func histories(long, short *arena, longCount, shortCount int) []*row {
 	reading := func(args ...string) func(*arena) contestant {
 		return func(a *arena) contestant { return contestant{work: fixed(a.engine(args...))} }
 	}
-	list := pair("list", "list", "All of them, to nowhere: a line each, so a thousand times as many. The least program prints the tags' names as they lie in the store, and nothing else.", reading("list"))
+	list := pair("list", "list", "All of them, to nowhere: a line each, so a thousand times as many. The least program prints as many lines of the same width, of the tags' names as they lie in the store and of made-up numbers: it finds, checks and judges nothing, and knows its columns' widths.", reading("list"))
 	list.peers = append(list.peers,
 		contestant{name: "git for-each-ref, the same checkpoints", work: fixed(long.listTags())},
 		contestant{name: "the least program, " + count(longCount) + " checkpoints", work: fixed(leastCommand(long.project, "list", long.store()))},
