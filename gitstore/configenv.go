@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// readEnvironment adds what `git -c` hands on to the commands that git runs, and what
+// environmentConfig is what `git -c` hands on to the commands that git runs, and what
 // GIT_CONFIG_COUNT and its like say; it outranks all files. As of a malformed file,
 // nothing is taken of what can't be understood.
-func (c *Config) readEnvironment() {
+func environmentConfig() (values []ConfigEntry) {
 	if n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT")); err == nil {
 		var all []ConfigEntry
 		for i := range n {
@@ -22,11 +22,12 @@ func (c *Config) readEnvironment() {
 			}
 			all = append(all, e)
 		}
-		c.values = append(c.values, all...)
+		values = append(values, all...)
 	}
 	if all, ok := configParameters(os.Getenv("GIT_CONFIG_PARAMETERS")); ok {
-		c.values = append(c.values, all...)
+		values = append(values, all...)
 	}
+	return values
 }
 
 // configParameters reads GIT_CONFIG_PARAMETERS: words in single quotes, each 'key'='value'

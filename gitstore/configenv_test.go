@@ -3,6 +3,7 @@ package gitstore
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -51,9 +52,7 @@ func sameEnvironment(w *world, what string) {
 			}
 		}
 	}
-	c := &Config{}
-	c.readEnvironment()
-	got := asGitLists(c.values)
+	got := asGitLists(environmentConfig())
 	// What the tests' own git is given, and the alias by which the variable was found out.
 	others := func(s string) bool {
 		return strings.HasPrefix(s, `"alias.`) || strings.HasPrefix(s, `"user.`) || strings.HasPrefix(s, `"init.`)
@@ -71,5 +70,34 @@ func TestGitDashC(t *testing.T) {
 	t.Setenv("GIT_CONFIG_PARAMETERS", "'core.excludesFile'='rules'")
 	if c := w.record(w.store(), RecordRequest{Version: "v1"}); c.Files != 1 {
 		t.Errorf("%d files were recorded", c.Files)
+	}
+}
+
+// What the environment includes is read as git reads it, but for what git refuses to work
+// with.
+func TestIncludesOfTheEnvironmentAreGits(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q")
+	inc := filepath.Join(t.TempDir(), "inc")
+	w.must(os.WriteFile(inc, []byte("[evoseal]\n\tfound = yes\n"), 0o644))
+	for _, params := range []string{
+		"'include.path'='" + inc + "'", "'includeIf.gitdir:**.path'='" + inc + "'", "'includeIf.gitdir:nowhere/.path'='" + inc + "'",
+		"'include.path'='" + inc + "' 'evoseal.found'='no'", "'evoseal.found'='no' 'include.path'='" + inc + "'", "'include.path'='/none'",
+	} {
+		t.Setenv("GIT_CONFIG_PARAMETERS", params)
+		out, err := w.tryGit("config", "evoseal.found")
+		p, err2 := FindProject(w.dir)
+		w.must(err2)
+		if got, _ := p.Config.Get("evoseal", "found"); got != out || (out != "") != (err == nil) {
+			t.Errorf("of %s git says %q and we %q", params, out, got)
+		}
+	}
+	for _, params := range []string{"'include.path'='inc'", "'includeIf.gitdir:./.path'='" + inc + "'"} {
+		t.Setenv("GIT_CONFIG_PARAMETERS", params)
+		p, err := FindProject(w.dir)
+		w.must(err)
+		if got, found := p.Config.Get("evoseal", "found"); found {
+			t.Errorf("of %s we say %q", params, got)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
@@ -42,18 +43,27 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 	if err != nil {
 		return
 	}
+	c.add(entries, path, gitDir, depth)
+}
+
+// add adds what a file says, and those that it includes; without a file, only those that
+// have an absolute name.
+func (c *Config) add(entries []ConfigEntry, path, gitDir string, depth int) {
 	for _, e := range entries {
 		c.values = append(c.values, e)
 		if !strings.EqualFold(e.Key, "path") {
 			continue
 		}
 		included := strings.EqualFold(e.Section, "include") && e.Subsection == "" ||
-			strings.EqualFold(e.Section, "includeIf") && includeHolds(e.Subsection, path, gitDir)
+			strings.EqualFold(e.Section, "includeIf") && c.includeHolds(e.Subsection, path, gitDir)
 		if !included {
 			continue
 		}
 		next := expandHome(e.Value)
 		if !filepath.IsAbs(next) {
+			if path == "" {
+				continue
+			}
 			next = filepath.Join(filepath.Dir(path), next)
 		}
 		c.readFile(next, gitDir, depth+1)
@@ -79,9 +89,13 @@ func (c *Config) take(path string) []byte {
 	return data
 }
 
-// includeHolds judges the conditions of git-config(1) that say where a repository is and
-// what is checked out; others don't hold. Without a repository none does.
-func includeHolds(condition, file, gitDir string) bool {
+// includeHolds judges the conditions of git-config(1): where a repository is, what is
+// checked out, and whether there is such a remote; others don't hold.
+func (c *Config) includeHolds(condition, file, gitDir string) bool {
+	if pattern, ok := strings.CutPrefix(condition, "hasconfig:remote.*.url:"); ok {
+		c.ofRemotes = true
+		return slices.ContainsFunc(c.remotes, func(url string) bool { return ignore.Match(pattern, url, false) })
+	}
 	kind, pattern, _ := strings.Cut(condition, ":")
 	if gitDir == "" {
 		return false
@@ -103,6 +117,9 @@ func gitDirMatches(pattern, file, gitDir string, fold bool) bool {
 	exact := ""
 	switch {
 	case strings.HasPrefix(pattern, "./"):
+		if file == "" {
+			return false
+		}
 		real, err := filepath.EvalSymlinks(file)
 		if err != nil {
 			return false

@@ -45,6 +45,35 @@ func TestIncludesAreGits(t *testing.T) {
 	}
 }
 
+// A condition on remotes holds whatever file names them, before it or after.
+func TestIncludesByRemoteAreGits(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q")
+	w.git("remote", "add", "origin", "https://work.example/team/tool.git")
+	global := filepath.Join(t.TempDir(), "config")
+	t.Setenv("GIT_CONFIG_GLOBAL", global)
+	w.must(os.WriteFile(filepath.Join(filepath.Dir(global), "inc"), []byte("[evoseal]\n\tfound = yes\n"), 0o644))
+	for _, condition := range []string{
+		"remote.*.url:https://work.example/**", "remote.*.url:https://work.example/*", "remote.*.url:https://*/team/*", "remote.*.url:**/tool.git", "remote.*.url:**",
+		"remote.*.url:https://work.example/team/tool.git", "remote.*.url:work.example", "remote.*.url:https://WORK.example/**", "remote.*.url:", "remote.origin.url:**",
+		"remote.*.url:git@private:**", "remote.*.pushurl:**", "remote.*.URL:**",
+	} {
+		for _, more := range []string{"", "[remote \"later\"]\n\turl = git@private:x/y\n"} {
+			w.must(os.WriteFile(global, []byte("[includeIf \"hasconfig:"+condition+"\"]\n\tpath = inc\n"+more), 0o644))
+			out, err := w.tryGit("config", "evoseal.found")
+			p, err2 := FindProject(w.dir)
+			w.must(err2)
+			if got, _ := p.Config.Get("evoseal", "found"); got != out || (out == "yes") != (err == nil) {
+				t.Errorf("of %q and %q git says %q and we %q", condition, more, out, got)
+			}
+		}
+	}
+	_, err := w.tryGit("-C", "/", "config", "evoseal.found")
+	if got, _ := UserConfig().Get("evoseal", "found"); (err == nil) != (got == "yes") {
+		t.Errorf("outside a repository git says %v and we %q", err, got)
+	}
+}
+
 // An include that leads back to itself ends, and takes nothing with it of what was said
 // elsewhere.
 func TestIncludesThatFanOut(t *testing.T) {

@@ -16,8 +16,7 @@ import (
 
 // Config is what Git's configuration files say, in the order in which Git reads
 // them: system, global, repository, work tree. Files named by include.path are
-// read where they are named, and those of includeIf where its condition is a gitdir or
-// a branch and holds.
+// read where they are named, and those of includeIf where its condition holds.
 //
 // Nothing here is ever executed: core.fsmonitor, filters, hooks and aliases are
 // values like any other.
@@ -25,6 +24,10 @@ type Config struct {
 	values []ConfigEntry
 	// room is how many bytes more may be read from a file and from what it includes.
 	room int64
+	// remotes are the URLs of all remotes, and ofRemotes says that a condition has asked
+	// for them.
+	remotes   []string
+	ofRemotes bool
 }
 
 // Get returns the last value of section.key; the second result says whether
@@ -113,9 +116,30 @@ func expandHome(p string) string {
 func UserConfig() *Config { return readConfig("", "") }
 
 // readConfig reads the files that hold for a repository; both directories are
-// empty outside one.
+// empty outside one. Where a condition asks for remotes all is read once more, since
+// they may come after it.
 func readConfig(gitDir, commonDir string) *Config {
 	c := &Config{}
+	c.readAll(gitDir, commonDir)
+	if c.ofRemotes {
+		remotes := c.remoteURLs()
+		c = &Config{remotes: remotes}
+		c.readAll(gitDir, commonDir)
+	}
+	return c
+}
+
+func (c *Config) remoteURLs() []string {
+	var urls []string
+	for _, v := range c.values {
+		if v.Subsection != "" && strings.EqualFold(v.Section, "remote") && strings.EqualFold(v.Key, "url") {
+			urls = append(urls, v.Value)
+		}
+	}
+	return urls
+}
+
+func (c *Config) readAll(gitDir, commonDir string) {
 	if v := os.Getenv("GIT_CONFIG_NOSYSTEM"); v == "" || v == "0" || v == "false" {
 		system := "/etc/gitconfig"
 		if v := os.Getenv("GIT_CONFIG_SYSTEM"); v != "" {
@@ -139,8 +163,8 @@ func readConfig(gitDir, commonDir string) *Config {
 			c.read(filepath.Join(gitDir, "config.worktree"), gitDir)
 		}
 	}
-	c.readEnvironment()
-	return c
+	c.room = maxConfigSize
+	c.add(environmentConfig(), "", gitDir, 0)
 }
 
 // ReadConfigFile is what one file says, without those that it includes; nothing where
