@@ -2,7 +2,9 @@ package gitstore
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/ignore"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -36,14 +39,33 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 	if path == "" {
 		return
 	}
-	if depth > maxIncludes {
+	if depth > maxIncludes && c.room > 0 {
 		c.room = 0
+		c.problem(path, errTooMany)
 	}
-	entries, err := ParseConfig(c.take(path))
-	if err != nil {
-		return
+	data, err := c.take(path)
+	var entries []ConfigEntry
+	if err == nil {
+		entries, err = ParseConfig(data)
 	}
-	c.add(entries, path, gitDir, depth)
+	switch {
+	case err == nil:
+		c.add(entries, path, gitDir, depth)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, fs.ErrPermission) && c.gently && depth == 0:
+	default:
+		c.problem(path, err)
+	}
+}
+
+var errTooMany = errors.New("there are too many includes, or too long ones")
+
+func (c *Config) problem(path string, err error) {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	c.problems = append(c.problems, fmt.Errorf("%s: %w", path, err))
 }
 
 // add adds what a file says, and those that it includes; without a file, only those that
@@ -70,23 +92,23 @@ func (c *Config) add(entries []ConfigEntry, path, gitDir string, depth int) {
 	}
 }
 
-// take reads a file that anybody may have named, in an include; nothing where it can't
-// be read or there is no room for it.
-func (c *Config) take(path string) []byte {
+// take reads a file that anybody may have named, in an include. Where there is no room
+// left for it, it is as if there were none.
+func (c *Config) take(path string) ([]byte, error) {
 	if c.room <= 0 {
-		return nil
+		return nil, fs.ErrNotExist
 	}
 	f, err := durable.Open(path)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, c.room+1))
 	c.room -= max(int64(len(data)), minConfigSize)
-	if err != nil || c.room < 0 {
-		return nil
+	if err == nil && c.room <= 0 {
+		err = errTooMany
 	}
-	return data
+	return data, err
 }
 
 // includeHolds judges the conditions of git-config(1): where a repository is, what is

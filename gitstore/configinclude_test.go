@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // An include is followed where git follows it, whatever way the repository's directory
@@ -131,6 +133,44 @@ func TestConfigBoolIsGits(t *testing.T) {
 			if got := p.Config.Bool("evoseal", "found", def); got != want {
 				t.Errorf("%q is %v, not %v", v, got, want)
 			}
+		}
+	}
+}
+
+// What git refuses to work with is told; what it passes over isn't.
+func TestConfigProblems(t *testing.T) {
+	w := newWorld(t)
+	w.git("init", "-q")
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		w.must(os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	pipe := filepath.Join(dir, "pipe")
+	w.must(unix.Mkfifo(pipe, 0o644))
+	for _, test := range []struct {
+		global, want string
+	}{
+		{file("well", "[a]\n\tb = c\n"), ""},
+		{filepath.Join(dir, "none"), ""},
+		{os.DevNull, ""},
+		{file("includes-none", "[include]\n\tpath = none\n"), ""},
+		{file("bad", "[a]\n\tb = c\n[d\n"), dir + "/bad: line 3: "},
+		{file("includes-bad", "[include]\n\tpath = bad\n"), dir + "/bad: line 3: "},
+		{file("loop", "[include]\n\tpath = loop\n"), dir + "/loop: there are too many includes"},
+		{pipe, pipe + ": not a regular file"},
+		{dir, dir + ": not a regular file"},
+	} {
+		t.Setenv("GIT_CONFIG_GLOBAL", test.global)
+		p, err := FindProject(w.dir)
+		w.must(err)
+		var got string
+		for _, err := range p.Config.Problems() {
+			got += err.Error()
+		}
+		if !strings.HasPrefix(got, test.want) || test.want == "" && got != "" || len(p.Config.Problems()) > 1 {
+			t.Errorf("of %s the problems are %q, not %q", test.global, got, test.want)
 		}
 	}
 }

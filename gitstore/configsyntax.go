@@ -69,21 +69,23 @@ type configSection struct {
 // configReader reads byte by byte. After the last it has a line feed, or as many as
 // are asked for.
 type configReader struct {
-	rest  []byte
-	line  int
-	ended bool
-	err   error
+	rest []byte
+	// line is that of the next byte, last that of the one before.
+	line, last int
+	ended      bool
+	err        error
 }
 
-// fail keeps the first error, with the line that was read last, and ends reading.
+// fail keeps the first error, with the line of what was read last, and ends reading.
 func (r *configReader) fail(reason string) {
 	if r.err == nil {
-		r.err = &ConfigError{Line: r.line, Reason: reason}
+		r.err = &ConfigError{Line: r.last, Reason: reason}
 	}
 	r.rest, r.ended = nil, true
 }
 
 func (r *configReader) next() byte {
+	r.last = r.line
 	if len(r.rest) == 0 {
 		r.ended = true
 		return '\n'
@@ -179,11 +181,9 @@ func (r *configReader) value() string {
 	// kept is how much of the value stays when no more than blanks follow.
 	kept, quoted := 0, false
 	for {
-		line := r.line
 		c := r.next()
 		switch {
 		case c == '\n' && quoted:
-			r.line = line
 			r.fail("a double quote isn't closed on its line")
 			return ""
 		case c == '\n':

@@ -108,6 +108,7 @@ func TestRandomConfigSyntaxIsGits(t *testing.T) {
 func TestConfigError(t *testing.T) {
 	for text, line := range map[string]int{
 		"[a]\nk = 1\n!": 3, "[a]\n\n[b": 3, "[a]\nk 1": 2, "[a]\nk = \"x\nm = 1\n": 2, "[a]\nk = \\x\n": 2,
+		"[a]\n[b\n": 2, "[a]\n[b \n": 2, "[a]\n[b \"x\n\"]": 2, "[a]\n[b \"x\"\n": 2, "[a]\nk ! 1\n": 2,
 	} {
 		entries, err := ParseConfig([]byte(text))
 		var syntax *ConfigError

@@ -28,7 +28,15 @@ type Config struct {
 	// for them.
 	remotes   []string
 	ofRemotes bool
+
+	problems []error
+	// gently says that a file which may not be read is like one that isn't there.
+	gently bool
 }
+
+// Problems is why some of Git's files say nothing here, since they can't be read or
+// understood. Git itself refuses to work with those.
+func (c *Config) Problems() []error { return c.problems }
 
 // Get returns the last value of section.key; the second result says whether
 // there is one.
@@ -140,6 +148,8 @@ func (c *Config) remoteURLs() []string {
 }
 
 func (c *Config) readAll(gitDir, commonDir string) {
+	// As git has it, which may run for somebody else than its HOME is of.
+	c.gently = true
 	if v := os.Getenv("GIT_CONFIG_NOSYSTEM"); v == "" || v == "0" || v == "false" {
 		system := "/etc/gitconfig"
 		if v := os.Getenv("GIT_CONFIG_SYSTEM"); v != "" {
@@ -157,6 +167,7 @@ func (c *Config) readAll(gitDir, commonDir string) {
 			c.read(filepath.Join(home, ".gitconfig"), gitDir)
 		}
 	}
+	c.gently = false
 	if commonDir != "" {
 		c.read(filepath.Join(commonDir, "config"), gitDir)
 		if c.Bool("extensions", "worktreeConfig", false) {

@@ -69,6 +69,9 @@ func New(_ context.Context, dir string, opts Options) (*Manager, error) {
 	if m.log == nil {
 		m.log = hclog.NewNullLogger()
 	}
+	for _, err := range p.Config.Problems() {
+		m.log.Warn("a file of Git's configuration says nothing, since it can't be read", "error", err)
+	}
 	return m, nil
 }
 
