@@ -13,7 +13,8 @@ func (r *report) document(w io.Writer, about string, s *settings) error {
 	fmt.Fprintf(&b, "`make bench` runs this program and others in turn, in one run, on the same trees, and writes this page. %s\n\n", about)
 	fmt.Fprintf(&b, "Each figure is the median of %d counted rounds (%d where they take milliseconds; 1 for the huge file, and for slow programs that no bar is about, which run in memory only), "+
 		"with the least and the most in brackets. A round that isn't counted comes first, warms the caches and is checked: trees by their hash, "+
-		"what was brought back byte by byte. The programs take turns and begin with another one each round; on disk `sync` runs before each. "+
+		"what was brought back byte by byte. The programs take turns and begin with another one each round; on disk `sync` runs before each, "+
+		"and nothing is removed before the end, since ext4 is slow at making files for some minutes after others were removed. "+
 		"The ratio is our median by theirs: below 1 is faster or smaller. The bars are the project's own aims, set for memory and two cores; %s. "+
 		"Ours waits until everything is on the disk before it says that it is done; git does only where its name here says so.\n",
 		s.rounds, 5*s.rounds, r.tally())

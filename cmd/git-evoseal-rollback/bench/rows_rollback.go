@@ -23,7 +23,14 @@ func (a *arena) worktree(rev string, bars ...bar) contestant {
 	}
 }
 
-func (a *arena) packed() step { return a.do(a.git("repack", "-adq")) }
+// packed leaves git's loose objects where they are on disk, for removeOne's reason: a
+// pack's are read first.
+func (a *arena) packed() step {
+	if a.inMemory() {
+		return a.do(a.git("repack", "-adq"))
+	}
+	return a.do(a.git("repack", "-aq"))
+}
 
 func (a *arena) rollback(id, tree string) *row {
 	recorders := []string{"restic", "bup", "tar"}
