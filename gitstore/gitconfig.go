@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/durable"
@@ -75,20 +74,11 @@ func (c *Config) Bool(section, key string, def bool) bool {
 	if !ok {
 		return def
 	}
-	v := e.Value
 	if e.Bare {
-		v = "true"
-	}
-	switch strings.ToLower(v) {
-	case "true", "yes", "on":
 		return true
-	case "false", "no", "off", "":
-		return false
 	}
-	// As other numbers, it may be hexadecimal or octal, and have a unit.
-	number := strings.TrimRight(v, "kKmMgG")
-	if n, err := strconv.ParseInt(number, 0, 64); err == nil && len(v)-len(number) <= 1 {
-		return n != 0
+	if v, err := ParseConfigBool(e.Value); err == nil {
+		return v
 	}
 	return def
 }

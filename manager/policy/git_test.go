@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 )
 
 // git runs git config on a text, away from everybody's configuration.
@@ -175,12 +177,12 @@ func TestValuesAsGit(t *testing.T) {
 	} {
 		text := []byte("[a]\n\tk = " + quote(s) + "\n")
 		out, ok := git(t, text, "--type=bool", "a.k")
-		got, err := parseBool(s)
+		got, err := gitstore.ParseConfigBool(s)
 		if ok != (err == nil) || ok && strings.TrimSpace(out) != strconv.FormatBool(got) {
 			t.Errorf("boolean %q: git says %q, %v; we say %v, %v", s, out, ok, got, err)
 		}
 		out, ok = git(t, text, "--type=int", "a.k")
-		n, err := parseInt(s)
+		n, err := gitstore.ParseConfigInt(s)
 		if err == nil && (!ok || strings.TrimSpace(out) != strconv.FormatInt(n, 10)) {
 			t.Errorf("integer %q: git says %q, %v; we say %d", s, out, ok, n)
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 )
 
 // Key is one row of the table of keys.
@@ -138,6 +140,6 @@ func loss(s string) (float64, error) {
 
 // not is a boolean whose field says the opposite.
 func not(s string) (bool, error) {
-	v, err := parseBool(s)
+	v, err := gitstore.ParseConfigBool(s)
 	return !v, err
 }

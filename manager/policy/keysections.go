@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/event"
 	"github.com/evoseal/git-evoseal-rollback/manager/verdict"
 )
@@ -23,13 +24,13 @@ func triggerKeys() []Key {
 			assign: put(not, func(p *Policy, n string) *bool { return &p.trigger(n).Disabled })},
 		{Name: "trigger.<name>.dryRun", Kind: Bool, Default: "false",
 			Help:   "Report what the trigger says, and let it decide nothing.",
-			assign: put(parseBool, func(p *Policy, n string) *bool { return &p.trigger(n).DryRun })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, n string) *bool { return &p.trigger(n).DryRun })},
 		{Name: "trigger.<name>.match", Kind: List, For: kinds[:2],
 			Help:   "Look only at tests or metrics whose names match.",
 			assign: add(parsePattern, func(p *Policy, n string) *[]string { return &p.trigger(n).Match })},
 		{Name: "trigger.<name>.mustHaveData", Kind: Bool, Default: "false",
 			Help:   "Make the verdict inconclusive where there is nothing for the trigger to look at.",
-			assign: put(parseBool, func(p *Policy, n string) *bool { return &p.trigger(n).MustHaveData })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, n string) *bool { return &p.trigger(n).MustHaveData })},
 		{Name: "trigger.<name>.minFailures", Kind: Integer, Default: "1", Range: "1 to 1000000", For: tests,
 			Help:   "How many tests must fail.",
 			assign: put(integer(1, 1e6), func(p *Policy, n string) *int { return &p.trigger(n).MinFailures })},
@@ -82,7 +83,7 @@ func metricKeys() []Key {
 			assign: putMetric(loss, func(m *verdict.Metric, v float64) { m.Absolute = &v })},
 		{Name: "metric.<name>.mustHaveData", Kind: Bool, Default: "false",
 			Help:   "Make the verdict inconclusive where this metric is missing.",
-			assign: putMetric(parseBool, func(m *verdict.Metric, v bool) { m.MustHaveData = v })},
+			assign: putMetric(gitstore.ParseConfigBool, func(m *verdict.Metric, v bool) { m.MustHaveData = v })},
 	}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 	"github.com/evoseal/git-evoseal-rollback/manager/auth"
 )
 
@@ -12,7 +13,7 @@ func rollbackKeys() []Key {
 		{Name: "rollback.autoRollback", Kind: Bool, Default: "true",
 			Help:   "Roll back without being asked when a verdict is fail.",
 			More:   "When false, `auto` and `guard` still reach verdicts and keep them, and do nothing more.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.AutoRollback })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.AutoRollback })},
 		{Name: "rollback.threshold", Kind: Fraction, Default: "0.05", Range: "0 to 1",
 			Help:   "The loss of a metric, relative to the baseline, beyond which it has regressed.",
 			More:   "It holds where neither the trigger nor the metric has a threshold of its own.",
@@ -28,20 +29,20 @@ func rollbackKeys() []Key {
 		{Name: "rollback.requireAuth", Kind: Bool, Default: "false",
 			Help:   "Require a token with the role operator or admin for rollback, undo, cascade, auto and mark.",
 			More:   "Changing the policy needs an admin token once there is one, and an emergency always needs a token of its own, whatever this says.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.RequireAuth })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.RequireAuth })},
 		{Name: "rollback.forceRole", Kind: Choice, Default: roles[1], Choices: roles,
 			Help:   "The role that --force takes where tokens are required.",
 			assign: put(choice[auth.Role](roles), func(p *Policy, _ string) *auth.Role { return &p.ForceRole })},
 		{Name: "rollback.cascade", Kind: Bool, Default: "true",
 			Help:   "Allow cascading rollbacks.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.Cascade })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.Cascade })},
 		{Name: "rollback.recovery", Kind: Bool, Default: "true",
 			Help:   "Let an automatic rollback that fails go on with ancestors and other good versions.",
 			More:   "A rollback that a person asks for never brings back another version.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.Recovery })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.Recovery })},
 		{Name: "rollback.keepPrevious", Kind: Bool, Default: "true",
 			Help:   "Keep what the target held before, for undo.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.KeepPrevious })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.KeepPrevious })},
 		{Name: "rollback.oldAfter", Kind: Duration, Default: "30d", Range: "0s to 3650d",
 			Help:   "Warn of a checkpoint that is older than this.",
 			More:   "0s never warns.",
@@ -49,7 +50,7 @@ func rollbackKeys() []Key {
 		{Name: "target.gitFile", Kind: Bool, Default: "true",
 			Help:   "Let the target have the .git file by which git sees it as a work tree of the store.",
 			More:   "Some build tools mind one.",
-			assign: put(parseBool, func(p *Policy, _ string) *bool { return &p.GitFile })},
+			assign: put(gitstore.ParseConfigBool, func(p *Policy, _ string) *bool { return &p.GitFile })},
 		{Name: "target.maxGiB", Kind: Integer, Default: "64", Range: "1 to 1000000",
 			Help:   "The size of a rollback, in GiB, beyond which it is asked about: it stops, and `--force` goes on.",
 			More:   "A small store can hold very big files of little content. A checkpoint that turns out bigger than it says is never brought back.",

@@ -3,13 +3,14 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/evoseal/git-evoseal-rollback/gitstore"
 )
 
 // Kind is what a key's value is.
@@ -34,52 +35,8 @@ const (
 	List Kind = "list"
 )
 
-func parseBool(s string) (bool, error) {
-	switch strings.ToLower(s) {
-	case "true", "yes", "on":
-		return true, nil
-	case "false", "no", "off", "":
-		return false, nil
-	}
-	if n, err := parseInt(s); err == nil && n >= -math.MaxInt32 && n <= math.MaxInt32 {
-		return n != 0, nil
-	}
-	return false, errors.New("this is neither true nor false")
-}
-
-// parseInt reads numbers as git does, so that `git config --type=int` never shows
-// another one.
-func parseInt(s string) (int64, error) {
-	bad := errors.New("this is no whole number")
-	digits := s
-	unit := int64(1)
-	if s != "" {
-		switch s[len(s)-1] {
-		case 'k', 'K':
-			unit = 1 << 10
-		case 'm', 'M':
-			unit = 1 << 20
-		case 'g', 'G':
-			unit = 1 << 30
-		}
-	}
-	if unit > 1 {
-		digits = s[:len(s)-1]
-	}
-	// What Go reads and git doesn't: underscores, and prefixes for other bases.
-	prefix := strings.ToLower(strings.TrimLeft(digits, "+-"))
-	if strings.Contains(digits, "_") || strings.HasPrefix(prefix, "0b") || strings.HasPrefix(prefix, "0o") {
-		return 0, bad
-	}
-	n, err := strconv.ParseInt(digits, 0, 64)
-	if err != nil || n > math.MaxInt64/unit || n < math.MinInt64/unit {
-		return 0, bad
-	}
-	return n * unit, nil
-}
-
 func parseInteger(s string, least, most int) (int, error) {
-	v, err := parseInt(s)
+	v, err := gitstore.ParseConfigInt(s)
 	if err != nil {
 		return 0, err
 	}
