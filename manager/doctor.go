@@ -160,7 +160,10 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 	if decision.Fallback {
 		d.add(Warning, "fallback", decision.Refusal.Error(), "rollbacks use "+decision.Used+" instead; mend evoseal.target")
 	}
-	if err := m.tidy(s, decision.Target); err != nil {
+	if err := d.sweep(decision.Target); err != nil {
+		return err
+	}
+	if err := s.MendSlots(slotPaths(decision.Target)...); err != nil {
 		return err
 	}
 	dir, err := decision.Target.Open()
@@ -172,6 +175,16 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 	}
 	defer dir.Close()
 	return examineSlot(ctx, s, dir, d)
+}
+
+// sweep removes what dead runs left beside the target, and tells what can't be removed.
+func (d *Diagnosis) sweep(t *safety.Target) error {
+	_, err := t.Sweep()
+	if errors.Is(err, safety.ErrLeftovers) {
+		d.add(Warning, "leftovers", err.Error(), "its owner, or root, can remove it; until then it takes room and nothing else")
+		return nil
+	}
+	return err
 }
 
 // examineSlot compares what the target holds with what was written into it.

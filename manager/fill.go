@@ -76,12 +76,19 @@ func filledIn(s *gitstore.Store, target *safety.Target) (*os.File, *gitstore.Fil
 	if err != nil {
 		return nil, nil, err
 	}
+	_, filled, err := readSlotOf(s, dir)
+	return dir, filled, err
+}
+
+// readSlotOf is the slot that an open directory is the tree of, and what was written
+// into it; nothing for what isn't ours.
+func readSlotOf(s *gitstore.Store, dir *os.File) (*gitstore.Slot, *gitstore.Filled, error) {
 	slot, err := s.SlotOf(dir)
 	if err != nil || slot == nil {
-		return dir, nil, err
+		return nil, nil, err
 	}
 	filled, err := s.ReadSlot(slot)
-	return dir, filled, err
+	return slot, filled, err
 }
 
 // previous takes the tree before the target's for staging, unless this rollback
@@ -95,13 +102,11 @@ func (r *rollback) previous(target *safety.Target) (*safety.Pending, *gitstore.F
 		return nil, nil
 	}
 	defer dir.Close()
-	slot, err := r.s.SlotOf(dir)
-	if err != nil || slot == nil {
-		return nil, nil
-	}
-	filled, err := r.s.ReadSlot(slot)
+	slot, filled, err := readSlotOf(r.s, dir)
 	if err != nil {
 		r.m.log.Debug("the tree before the target's is no help", "error", err)
+	}
+	if err != nil || slot == nil {
 		return nil, nil
 	}
 	pending, err := target.PendingPrevious()

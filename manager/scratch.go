@@ -62,7 +62,7 @@ func (m *Manager) pending(ctx context.Context, s *gitstore.Store, t *safety.Targ
 		return nil, err
 	}
 	defer unlock()
-	if _, err := t.Sweep(); err != nil {
+	if err := m.sweep(t); err != nil {
 		return nil, err
 	}
 	return t.Pending()

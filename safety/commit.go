@@ -57,7 +57,7 @@ func (p *Pending) Commit(opts CommitOptions) error {
 		err = t.putAway(p.name, replaced, keep)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLeftovers, err)
+		return fmt.Errorf("committed, but %w: %w", ErrLeftovers, err)
 	}
 	return nil
 }

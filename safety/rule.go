@@ -45,9 +45,10 @@ var (
 	ErrChanged = errors.New("target changed since it was checked")
 	// ErrNoPrevious says that there is no previous tree to go back to.
 	ErrNoPrevious = errors.New("no previous tree")
-	// ErrLeftovers says that a commit took effect, but that what it replaced
-	// could not be put away; [Target.Sweep] tries again.
-	ErrLeftovers = errors.New("committed, but leftovers remain")
+	// ErrLeftovers says that something beside the target can't be removed: what a
+	// commit replaced, which took effect all the same, or what dead runs left. It takes
+	// room and stands in nobody's way; [Target.Sweep] tries again.
+	ErrLeftovers = errors.New("leftovers remain")
 )
 
 // UnsafeError is a refusal by one of the rules. It matches [ErrUnsafe].

@@ -2,6 +2,7 @@ package safety
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 // Sweep finishes or undoes an exchange that a dead run broke off, and removes
 // what such runs left beside the target. It returns the paths that it removed.
 // Staging directories of live processes, things that are no directories, and
-// what other users made stay. The caller holds the rollback lock, and calls
+// what other users made stay. An error that matches [ErrLeftovers] says no more than
+// that something couldn't be removed. The caller holds the rollback lock, and calls
 // Sweep before [Target.Pending].
 func (t *Target) Sweep() (removed []string, err error) {
 	there, err := t.settle(false)
@@ -37,7 +39,10 @@ func (t *Target) Sweep() (removed []string, err error) {
 			removed = append(removed, filepath.Join(filepath.Dir(t.path), name))
 		}
 	}
-	return removed, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return removed, fmt.Errorf("%w: %w", ErrLeftovers, err)
+	}
+	return removed, nil
 }
 
 func (t *Target) names() ([]string, error) {
