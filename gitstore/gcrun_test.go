@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
+	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
 
@@ -322,6 +324,11 @@ func TestGCExcludesItsLike(t *testing.T) {
 	impatient := w.storeWith(Options{LockTimeout: time.Millisecond})
 	if _, err := impatient.GC(ctx, GCRequest{}); !errors.Is(err, ErrBusy) {
 		t.Errorf("beside another: %v", err)
+	}
+	var said bytes.Buffer
+	patient := w.storeWith(Options{LockTimeout: silentWait + 200*time.Millisecond, Logger: hclog.New(&hclog.LoggerOptions{Output: &said, Level: hclog.Warn})})
+	if _, err := patient.GC(ctx, GCRequest{}); !errors.Is(err, ErrBusy) || strings.Count(said.String(), "waiting: because=\"another process is at work: test, process ") != 1 {
+		t.Errorf("beside another for a while: %v; it said %q", err, &said)
 	}
 }
 

@@ -51,6 +51,9 @@ const objectsLock = "objects.lock"
 
 const defaultLockTimeout = 5 * time.Second
 
+// silentWait is how long a user doesn't wonder what takes so long.
+const silentWait = time.Second
+
 func (s *Store) lock(ctx context.Context, name string, how int, what string) (unlock func(), err error) {
 	timeout := s.opts.LockTimeout
 	if timeout == 0 {
@@ -59,13 +62,19 @@ func (s *Store) lock(ctx context.Context, name string, how int, what string) (un
 	return s.lockWithin(ctx, timeout, name, how, what)
 }
 
+// holderOf is what the holder of a lock has left word of.
+func holderOf(f *os.File) string {
+	holder, _ := io.ReadAll(io.NewSectionReader(f, 0, 1024))
+	return strings.TrimSpace(string(holder))
+}
+
 func (s *Store) lockWithin(ctx context.Context, timeout time.Duration, name string, how int, what string) (unlock func(), err error) {
 	path := s.cachePath(name)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(timeout)
+	begin, told := time.Now(), false
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if err == nil {
@@ -75,10 +84,15 @@ func (s *Store) lockWithin(ctx context.Context, timeout time.Duration, name stri
 			f.Close()
 			return nil, &os.PathError{Op: "flock", Path: path, Err: err}
 		}
-		if time.Now().After(deadline) {
-			holder, _ := io.ReadAll(io.LimitReader(f, 1024))
+		waited := time.Since(begin)
+		if waited > timeout {
+			busy := &BusyError{Path: path, Holder: holderOf(f)}
 			f.Close()
-			return nil, &BusyError{Path: path, Holder: strings.TrimSpace(string(holder))}
+			return nil, busy
+		}
+		if waited > silentWait && !told {
+			told = true
+			s.log.Warn("waiting", "because", (&BusyError{Path: path, Holder: holderOf(f)}).Error())
 		}
 		select {
 		case <-ctx.Done():

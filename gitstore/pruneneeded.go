@@ -59,7 +59,11 @@ func (s *Store) heldByWorktrees(needed map[ID]string) error {
 		return err
 	}
 	for _, slot := range slots {
-		needed[slot.Commit] = filepath.Base(slot.Path) + " holds it"
+		path := slot.Path
+		if rel, err := filepath.Rel(s.project.Root, path); err == nil && filepath.IsLocal(rel) {
+			path = rel
+		}
+		needed[slot.Commit] = path + " holds it"
 	}
 	entries, err := os.ReadDir(filepath.Join(s.dir, "worktrees"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

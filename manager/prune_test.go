@@ -126,7 +126,7 @@ func TestWhatStaysWhateverTheRulesSay(t *testing.T) {
 	w.must(err)
 	got := w.reasons(m)
 	for version, want := range map[string]string{
-		"v9": "the newest", "v3": "the last one verified good", "v5": "rollback_target holds it", "v7": "rollback_target.previous holds it",
+		"v9": "the newest", "v3": "the last one verified good", "v5": ".evoseal/rollback_target holds it", "v7": ".evoseal/rollback_target.previous holds it",
 	} {
 		if !strings.Contains(got[version], want) {
 			t.Errorf("%s: %q, want %q", version, got[version], want)
