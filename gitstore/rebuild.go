@@ -80,7 +80,7 @@ func (s *Store) Rebuild(ctx context.Context, req RebuildRequest) (*RebuildReport
 	}
 	steps := []func() error{r.settings, r.locks, r.packedRefs, r.packs, r.lostRefs}
 	if req.Objects {
-		steps = append(steps, r.objects, r.putPacksAside)
+		steps = append(steps, r.objects, r.salvageAgain, r.putPacksAside)
 	}
 	steps = append(steps, r.setBack, r.hiddenLines, r.slots, r.derived, r.caches)
 	if req.Objects && !req.DryRun {

@@ -1,14 +1,15 @@
 package gitstore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/evoseal/git-evoseal-rollback/gitstore/internal/odb"
@@ -69,9 +70,10 @@ func (r *rebuild) needed() (map[ID]bool, error) {
 }
 
 // objects looks for what is damaged or missing wherever it may still be. A tree that
-// is found shows what is below it, so that it takes a few rounds.
+// is found shows what is below it, so that it takes a few rounds; and once a base is
+// there again, so is what was built upon it.
 func (r *rebuild) objects() error {
-	seen := make(map[ID]bool)
+	seen, lost := make(map[ID]bool), make(map[ID]Damage)
 	for {
 		report, err := r.survey()
 		if err != nil {
@@ -85,35 +87,47 @@ func (r *rebuild) objects() error {
 			seen[id] = true
 		}
 		if len(want) == 0 {
-			return r.damagedLoose()
+			break
 		}
 		found, err := r.search(want)
 		if err != nil {
 			return err
 		}
-		ids := make([]ID, 0, len(want))
-		for id := range want {
-			ids = append(ids, id)
-		}
-		slices.SortFunc(ids, func(a, b ID) int { return strings.Compare(string(a[:]), string(b[:])) })
-		for _, id := range ids {
-			r.tellObject(id, want[id], found[id])
+		for _, id := range sortedIDs(want) {
+			if found[id] == "" {
+				lost[id] = want[id]
+				continue
+			}
+			r.tellObject(id, want[id], "written anew from "+found[id])
 		}
 	}
+	for _, id := range sortedIDs(lost) {
+		how := ""
+		if _, _, err := r.s.db.Stream(id, io.Discard); err == nil {
+			how = "read again, since what it was built upon is there"
+		}
+		r.tellObject(id, lost[id], how)
+	}
+	return r.damagedLoose()
 }
 
-func (r *rebuild) tellObject(id ID, d Damage, from string) {
+func sortedIDs(of map[ID]Damage) []ID {
+	return slices.SortedFunc(maps.Keys(of), func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// tellObject tells how an object came back; how is empty for one that is lost.
+func (r *rebuild) tellObject(id ID, d Damage, how string) {
 	m := Mend{Kind: "object", What: id.String(), Why: d.Err, Versions: d.Versions, State: Lost}
 	if d.Path != "" {
 		m.Why = fmt.Errorf("%s: %w", d.Path, d.Err)
 	}
 	switch {
-	case from == "":
+	case how == "":
 		m.How = "neither the project, nor a target, nor the project's repository has it"
 	case r.req.DryRun:
-		m.State, m.How = Mendable, "written anew from "+from
+		m.State, m.How = Mendable, how
 	default:
-		m.State, m.How = Mended, "written anew from "+from
+		m.State, m.How = Mended, how
 	}
 	r.add(m)
 }

@@ -13,6 +13,8 @@ type salvagedPack struct {
 	name string
 	held []ID
 	why  error
+	// lost is how many of those couldn't be read.
+	lost int
 	// copies is how many of its objects were written elsewhere.
 	copies int
 	// unnamed is how many it held whose names nobody knows.
@@ -110,33 +112,59 @@ func (r *rebuild) salvage(p odb.PackProblem) error {
 		return err
 	}
 	defer sal.Close()
-	sp := salvagedPack{name: p.Name, why: p.Err(), held: append(sal.Readable, sal.Lost...), unnamed: sal.Unnamed}
+	sp := salvagedPack{name: p.Name, why: p.Err(), held: append(sal.Readable, sal.Lost...), lost: len(sal.Lost), unnamed: sal.Unnamed}
+	sp.copies, err = r.copyOut(sal, p.Name)
+	r.salvaged = append(r.salvaged, sp)
+	return err
+}
+
+// copyOut writes what can be read of a pack, and isn't stored elsewhere, into a new one,
+// and returns how many objects that is.
+func (r *rebuild) copyOut(sal *odb.Salvage, name string) (int, error) {
 	var copies []ID
 	for _, id := range sal.Readable {
-		if r.s.db.StreamElsewhere(id, p.Name, io.Discard) != nil {
+		if r.s.db.StreamElsewhere(id, name, io.Discard) != nil {
 			copies = append(copies, id)
 		}
 	}
-	sp.copies = len(copies)
 	r.willHave(copies)
-	r.salvaged = append(r.salvaged, sp)
 	if r.req.DryRun || len(copies) == 0 {
-		return nil
+		return len(copies), nil
 	}
 	w, err := r.s.db.NewCopies()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer w.Abort()
 	defer w.Release()
 	lane := w.NewLane()
 	for _, id := range copies {
 		if err := sal.Copy(id, lane); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	_, err = w.Finish()
-	return err
+	return len(copies), err
+}
+
+// salvageAgain writes what was built upon an object of a damaged pack that was found
+// elsewhere meanwhile.
+func (r *rebuild) salvageAgain() error {
+	for i, p := range r.salvaged {
+		if r.req.DryRun || p.lost == 0 {
+			continue
+		}
+		sal, err := r.s.db.Salvage(p.name)
+		if err != nil && !isNotExist(err) {
+			return errors.Join(err, sal.Close())
+		}
+		n, err := r.copyOut(sal, p.name)
+		if err := errors.Join(err, sal.Close()); err != nil {
+			return err
+		}
+		r.salvaged[i].copies += n
+	}
+	return nil
 }
 
 // putPacksAside moves damaged packs away of which nothing is needed any more: what

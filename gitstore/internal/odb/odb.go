@@ -387,8 +387,8 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Size returns an object's type and size from its header alone; nothing is
-// verified.
+// Size returns an object's type and size from its header alone, that of the first copy
+// that has one; nothing is verified.
 func (db *DB) Size(id ID) (Type, int64, error) {
 	left := maxBases
 	var typ Type
@@ -401,25 +401,36 @@ func (db *DB) Size(id ID) (Type, int64, error) {
 }
 
 func (db *DB) trySize(id ID, left *int) (Type, int64, error) {
+	var bad error
 	for _, p := range db.snapshot() {
-		if off, ok := p.find(id); ok {
-			typ, n, err := p.size(db, off, left)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCorrupt) {
-				err = &CorruptError{ID: id, File: p.path(".pack"), Err: err}
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				return typ, n, err
-			}
+		off, ok := p.find(id)
+		if !ok {
+			continue
+		}
+		typ, n, err := p.size(db, off, left)
+		switch {
+		case err == nil:
+			return typ, n, nil
+		case errors.Is(err, ErrCorrupt):
+			bad = err
+		case !errors.Is(err, fs.ErrNotExist):
+			bad = &CorruptError{ID: id, File: p.path(".pack"), Err: err}
 		}
 	}
 	typ, n, err := db.looseHeader(id)
+	if err == nil {
+		return typ, n, nil
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return typ, n, err
+		bad = err
 	}
 	for _, alt := range db.alternates {
 		if typ, n, err := alt.Size(id); err == nil {
 			return typ, n, nil
 		}
+	}
+	if bad != nil {
+		return 0, 0, bad
 	}
 	return 0, 0, &NotFoundError{ID: id}
 }

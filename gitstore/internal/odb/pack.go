@@ -406,38 +406,3 @@ func checkSum(h *Hasher, want ID) error {
 	}
 	return nil
 }
-
-// size reads headers alone, of a delta and of what it is built upon.
-func (p *pack) size(db *DB, off int64, left *int) (Type, int64, error) {
-	f, err := p.acquire()
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.release()
-	e, err := f.entry(off)
-	if err != nil {
-		return 0, 0, err
-	}
-	size := e.size
-	if e.kind == ofsDelta || e.kind == refDelta {
-		if size, err = f.deltaSize(e); err != nil {
-			return 0, 0, err
-		}
-	}
-	for e.kind == ofsDelta {
-		if *left--; *left < 0 {
-			return 0, 0, errDeltaDeep
-		}
-		if e, err = f.entry(e.base); err != nil {
-			return 0, 0, err
-		}
-	}
-	if e.kind != refDelta {
-		return e.kind, size, nil
-	}
-	if *left--; *left < 0 {
-		return 0, 0, errDeltaDeep
-	}
-	typ, _, err := db.trySize(e.baseID, left)
-	return typ, size, err
-}

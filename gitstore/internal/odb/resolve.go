@@ -14,19 +14,31 @@ var errBigDelta = errors.New("delta of a big object")
 // resolve rebuilds the object of a delta that lies at off. Its base, the base of
 // that, and so on are found first, down to one that is whole or that was rebuilt a
 // short time ago, and then made again from the bottom up: so neighbours in a chain,
-// which lie and are read one after the other, cost one step each. The bytes are
+// which lie and are read one after the other, cost one step each. What is damaged of
+// the chain is looked for elsewhere. The bytes are
 // shared with others that read, and must not be changed. Left is how many bases that
 // lie in other packs may still be read.
 func (p *pack) resolve(db *DB, f packFile, off int64, e entry, left *int) (Type, []byte, error) {
-	var chain []step
+	chain, typ, data, err := p.descend(db, f, off, e, left)
+	if err == nil {
+		typ, data, err = p.build(db, f, chain, typ, data)
+	}
+	if err == nil || errors.Is(err, errBigDelta) || errors.Is(err, errDeltaDeep) {
+		return typ, data, err
+	}
+	return p.buildElsewhere(db, f, chain, err, left)
+}
+
+// descend finds the deltas down to what the last of them lies on.
+func (p *pack) descend(db *DB, f packFile, off int64, e entry, left *int) (chain []step, typ Type, data []byte, err error) {
 	for e.kind == ofsDelta || e.kind == refDelta {
 		if len(chain) > 0 {
 			if typ, data, ok := db.bases.get(packedAt{p, off}); ok {
-				return p.build(db, f, chain, typ, data)
+				return chain, typ, data, nil
 			}
 		}
 		if len(chain) >= maxBases {
-			return 0, nil, errDeltaDeep
+			return nil, 0, nil, errDeltaDeep
 		}
 		chain = append(chain, step{off, e})
 		if e.kind == refDelta {
@@ -34,30 +46,23 @@ func (p *pack) resolve(db *DB, f packFile, off int64, e entry, left *int) (Type,
 			if !ok {
 				var base smallWriter
 				typ, err := db.readBase(e.baseID, &base, left)
-				data := base.Bytes()
-				if err != nil {
-					return 0, nil, err
-				}
-				return p.build(db, f, chain, typ, data)
+				return chain, typ, base.Bytes(), err
 			}
 			e.base = base
 		}
 		off = e.base
-		var err error
 		if e, err = f.entry(off); err != nil {
-			return 0, nil, err
+			return chain, 0, nil, err
 		}
 	}
 	key := packedAt{p, off}
 	if typ, data, ok := db.bases.get(key); ok {
-		return p.build(db, f, chain, typ, data)
+		return chain, typ, data, nil
 	}
-	data, err := f.inflateAll(e)
-	if err != nil {
-		return 0, nil, err
+	if data, err = f.inflateAll(e); err == nil {
+		db.bases.put(key, e.kind, data)
 	}
-	db.bases.put(key, e.kind, data)
-	return p.build(db, f, chain, e.kind, data)
+	return chain, e.kind, data, err
 }
 
 // step is one delta of a chain.
