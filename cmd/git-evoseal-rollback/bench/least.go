@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"crypto/sha1"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -36,30 +33,6 @@ func least(args []string) error {
 		return leastList(args[1])
 	}
 	return fmt.Errorf("there is no least program %q", args)
-}
-
-// goProgram builds a program that ends at once, in a directory of its own; nothing
-// where there is no Go.
-func (a *arena) goProgram(name, imports string) step {
-	return func(ctx context.Context) error {
-		if !a.has("go") {
-			return nil
-		}
-		dir := a.path(name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		source := filepath.Join(dir, "main.go")
-		if err := os.WriteFile(source, []byte("package main\n\nimport _ \""+imports+"\"\n\nfunc main() {}\n"), 0o644); err != nil {
-			return err
-		}
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), source)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", name, err, out)
-		}
-		return nil
-	}
 }
 
 // leastWalk copies a directory, or looks at it when it is to go nowhere.

@@ -88,13 +88,14 @@ func (a *arena) starting() []*row {
 	return []*row{
 		{
 			id: "start/version", work: "version", how: "Nothing but starting and ending the program. The least program, in Go like ours, ends at once; " +
-				"another one does too, but has in it net/http, as ours has for webhooks.",
-			setup: steps(a.goProgram("nothing", "os"), a.goProgram("http", "net/http")), quick: true,
+				"another one does too, but has in it net/http, as ours has for webhooks, and a third one all the packages of others that ours imports.",
+			setup: steps(a.goProgram("nothing", "os"), a.goProgram("http", "net/http"), a.likeOurs("imports")), quick: true,
 			ours: contestant{name: "version", work: fixed(a.engine("version"))},
 			peers: []contestant{
 				{name: "git --version", work: fixed(command{a.project, []string{"git", "--version"}}), bars: []bar{{wallTime, 2}}},
 				{name: "the least program", tool: "go", work: fixed(command{a.project, []string{a.path("nothing", "nothing")}})},
 				{name: "the least program with net/http", tool: "go", work: fixed(command{a.project, []string{a.path("http", "http")}})},
+				{name: "the least program with all that ours imports", tool: "go", work: fixed(command{a.project, []string{a.path("imports", "imports")}})},
 			},
 		},
 		{
