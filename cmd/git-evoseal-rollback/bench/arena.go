@@ -52,6 +52,13 @@ func newArena(s *settings, r *report, medium, dir string) *arena {
 	return a
 }
 
+// atHome has the library, too, not see the configuration of the machine, until back is
+// called: the go command would make a home anew that is gone.
+func (a *arena) atHome() (back func(), err error) {
+	old := os.Getenv("HOME")
+	return func() { os.Setenv("HOME", old) }, os.Setenv("HOME", a.path("home"))
+}
+
 // beside describes a second arena on the same medium.
 func (a *arena) beside(name string) *arena {
 	return newArena(a.settings, a.report, a.medium, filepath.Join(a.dir, name))

@@ -54,9 +54,11 @@ func (a *arena) takeApart(ctx context.Context, r *report, row *row) error {
 	if !a.inMemory() {
 		return nil
 	}
-	if err := os.Setenv("HOME", a.path("home")); err != nil {
+	back, err := a.atHome()
+	if err != nil {
 		return err
 	}
+	defer back()
 	r.explain(row)
 	// As the program does it: see spareProcessor there.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -118,10 +117,11 @@ func (a *arena) history(files, n int) step {
 		if err := a.sourceFiles(files)(ctx); err != nil {
 			return err
 		}
-		// The library, too, must not see the configuration of the machine.
-		if err := os.Setenv("HOME", a.path("home")); err != nil {
+		back, err := a.atHome()
+		if err != nil {
 			return err
 		}
+		defer back()
 		m, err := manager.New(ctx, a.project, manager.Options{Identity: gitstore.Identity{Name: "b", Email: "b@example.invalid"}})
 		if err != nil {
 			return err
