@@ -8,26 +8,41 @@ import (
 
 // environmentConfig is what `git -c` hands on to the commands that git runs, and what
 // GIT_CONFIG_COUNT and its like say; it outranks all files. As of a malformed file,
-// nothing is taken of what can't be understood.
-func environmentConfig() (values []ConfigEntry) {
-	if n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT")); err == nil {
-		var all []ConfigEntry
-		for i := range n {
-			key, ok := os.LookupEnv("GIT_CONFIG_KEY_" + strconv.Itoa(i))
-			value, ok2 := os.LookupEnv("GIT_CONFIG_VALUE_" + strconv.Itoa(i))
-			e, ok3 := configPair(key, value, false)
-			if !ok || !ok2 || !ok3 {
-				all = nil
-				break
-			}
-			all = append(all, e)
+// nothing is taken of a variable that can't be understood, and its name is among malformed.
+func environmentConfig() (values []ConfigEntry, malformed []string) {
+	for _, from := range []struct {
+		name string
+		read func(string) ([]ConfigEntry, bool)
+	}{{"GIT_CONFIG_COUNT", configPairs}, {"GIT_CONFIG_PARAMETERS", configParameters}} {
+		all, ok := from.read(os.Getenv(from.name))
+		if !ok {
+			malformed = append(malformed, from.name)
+			continue
 		}
 		values = append(values, all...)
 	}
-	if all, ok := configParameters(os.Getenv("GIT_CONFIG_PARAMETERS")); ok {
-		values = append(values, all...)
+	return values, malformed
+}
+
+// configPairs reads as many variables as GIT_CONFIG_COUNT says.
+func configPairs(count string) (all []ConfigEntry, ok bool) {
+	if count == "" {
+		return nil, true
 	}
-	return values
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, false
+	}
+	for i := range n {
+		key, ok := os.LookupEnv("GIT_CONFIG_KEY_" + strconv.Itoa(i))
+		value, ok2 := os.LookupEnv("GIT_CONFIG_VALUE_" + strconv.Itoa(i))
+		e, ok3 := configPair(key, value, false)
+		if !ok || !ok2 || !ok3 {
+			return nil, false
+		}
+		all = append(all, e)
+	}
+	return all, true
 }
 
 // configParameters reads GIT_CONFIG_PARAMETERS: words in single quotes, each 'key'='value'

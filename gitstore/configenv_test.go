@@ -52,7 +52,11 @@ func sameEnvironment(w *world, what string) {
 			}
 		}
 	}
-	got := asGitLists(environmentConfig())
+	values, malformed := environmentConfig()
+	got := asGitLists(values)
+	if (err == nil) != (len(malformed) == 0) {
+		w.Errorf("of %s git says %v, and we call %v malformed", what, err, malformed)
+	}
 	// What the tests' own git is given, and the alias by which the variable was found out.
 	others := func(s string) bool {
 		return strings.HasPrefix(s, `"alias.`) || strings.HasPrefix(s, `"user.`) || strings.HasPrefix(s, `"init.`)

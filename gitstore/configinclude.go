@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +59,11 @@ func (c *Config) readFile(path, gitDir string, depth int) {
 	}
 }
 
-var errTooMany = errors.New("there are too many includes, or too long ones")
+var (
+	errTooMany           = errors.New("there are too many includes, or too long ones")
+	errNowhere           = errors.New("an include has no path that leads anywhere")
+	errMalformedVariable = errors.New("the variable is malformed")
+)
 
 func (c *Config) problem(path string, err error) {
 	var pathError *fs.PathError
@@ -82,10 +87,11 @@ func (c *Config) add(entries []ConfigEntry, path, gitDir string, depth int) {
 			continue
 		}
 		next := expandHome(e.Value)
+		if next == "" || strings.HasPrefix(next, "~") || path == "" && !filepath.IsAbs(next) {
+			c.problem(cmp.Or(path, "the environment"), errNowhere)
+			continue
+		}
 		if !filepath.IsAbs(next) {
-			if path == "" {
-				continue
-			}
 			next = filepath.Join(filepath.Dir(path), next)
 		}
 		c.readFile(next, gitDir, depth+1)

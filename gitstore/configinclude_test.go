@@ -159,6 +159,8 @@ func TestConfigProblems(t *testing.T) {
 		{file("bad", "[a]\n\tb = c\n[d\n"), dir + "/bad: line 3: "},
 		{file("includes-bad", "[include]\n\tpath = bad\n"), dir + "/bad: line 3: "},
 		{file("loop", "[include]\n\tpath = loop\n"), dir + "/loop: there are too many includes"},
+		{file("bare", "[include]\n\tpath\n"), dir + "/bare: an include has no path"},
+		{file("nobody", "[include]\n\tpath = ~nobody-there/x\n"), dir + "/nobody: an include has no path"},
 		{pipe, pipe + ": not a regular file"},
 		{dir, dir + ": not a regular file"},
 	} {

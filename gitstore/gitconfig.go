@@ -165,7 +165,11 @@ func (c *Config) readAll(gitDir, commonDir string) {
 		}
 	}
 	c.room = maxConfigSize
-	c.add(environmentConfig(), "", gitDir, 0)
+	values, malformed := environmentConfig()
+	c.add(values, "", gitDir, 0)
+	for _, name := range malformed {
+		c.problem(name, errMalformedVariable)
+	}
 }
 
 // ReadConfigFile is what one file says, without those that it includes; nothing where

@@ -1,16 +1,49 @@
 package gitstore
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
+// spoils are ways to damage an object in a pack whose header begins at at.
+var spoils = map[string]func(w *world, data []byte, at int64){
+	"bytes":  func(_ *world, data []byte, at int64) { data[at+40] ^= 0xff },
+	"header": func(_ *world, data []byte, at int64) { data[at] |= 0x70 },
+	"type":   func(_ *world, data []byte, at int64) { data[at] ^= 0x10 },
+	"text": func(w *world, data []byte, at int64) {
+		// Another text of the same length: only a checksum tells.
+		for data[at]&0x80 != 0 {
+			at++
+		}
+		stream := data[at+3:]
+		right := w.inflated(stream)
+		for i := 60; ; i++ {
+			stream[i] ^= 1
+			if wrong := w.inflated(stream); len(wrong) == len(right) && !bytes.Equal(wrong, right) {
+				return
+			}
+			stream[i] ^= 1
+		}
+	},
+}
+
+func (w *world) inflated(stream []byte) []byte {
+	data, err := io.ReadAll(flate.NewReader(bytes.NewReader(stream)))
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
 // spoilBase damages what the other versions of the file "long" were built upon, in the
-// one pack of a deltaWorld: its bytes or its header. It returns that object.
-func spoilBase(w *world, s *Store, header bool) ID {
+// one pack of a deltaWorld.
+func spoilBase(w *world, s *Store, spoil func(w *world, data []byte, at int64)) {
 	w.Helper()
 	pack := w.packFiles(s)[0]
 	base := ""
@@ -23,29 +56,22 @@ func spoilBase(w *world, s *Store, header bool) ID {
 	if base != w.git("--git-dir=.evoseal/.git", "rev-parse", "v4:long") {
 		w.Fatalf("the base is %q", base)
 	}
-	id := mustID(w.T, base)
-	at := s.db.Locate(id).Offset
 	data, err := os.ReadFile(pack)
 	w.must(err)
-	if header {
-		data[at] |= 0x70
-	} else {
-		data[at+40] ^= 0xff
-	}
+	spoil(w, data, s.db.Locate(mustID(w.T, base)).Offset)
 	w.must(os.WriteFile(w.replace(pack), data, 0o444))
-	return id
 }
 
 // What is built upon a damaged object is read by way of another copy of it, as git does.
 func TestBaseIsReadFromAnotherCopy(t *testing.T) {
-	for name, header := range map[string]bool{"bytes": false, "header": true} {
+	for name, spoil := range spoils {
 		t.Run(name, func(t *testing.T) {
 			w, s := deltaWorld(t)
 			versions := make(map[string]ID)
 			for _, v := range []string{"v0", "v1", "v2", "v3", "v4"} {
 				versions[v] = mustID(t, w.git("--git-dir=.evoseal/.git", "rev-parse", v+":long"))
 			}
-			spoilBase(w, s, header)
+			spoilBase(w, s, spoil)
 			s = w.store()
 			for v, id := range versions {
 				if _, _, err := s.db.Read(id); err == nil {
@@ -75,10 +101,10 @@ func TestBaseIsReadFromAnotherCopy(t *testing.T) {
 
 // Once the base is there again, nothing that was built upon it is lost.
 func TestRepairOfABaseBringsBackWhatIsBuiltUponIt(t *testing.T) {
-	for name, header := range map[string]bool{"bytes": false, "header": true} {
+	for name, spoil := range spoils {
 		t.Run(name, func(t *testing.T) {
 			w, s := deltaWorld(t)
-			spoilBase(w, s, header)
+			spoilBase(w, s, spoil)
 			s = w.store()
 			mends := w.rebuild(s, RebuildRequest{Objects: true})
 			mended := 0

@@ -70,7 +70,7 @@ func New(_ context.Context, dir string, opts Options) (*Manager, error) {
 		m.log = hclog.NewNullLogger()
 	}
 	for _, err := range p.Config.Problems() {
-		m.log.Warn("a file of Git's configuration says nothing, since it can't be read", "error", err)
+		m.log.Warn("some of Git's configuration is passed over", "error", err)
 	}
 	return m, nil
 }

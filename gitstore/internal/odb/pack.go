@@ -265,9 +265,14 @@ func (e *deltaError) Error() string { return e.err.Error() }
 func (p *pack) copyDelta(db *DB, f packFile, off int64, e entry, h *Hasher, id ID, w io.Writer, left *int) (Type, int64, error) {
 	typ, data, err := p.resolve(db, f, off, e, left)
 	if err == nil {
-		if err := check(h, typ, data, id); err != nil {
-			return 0, 0, &deltaError{err}
+		err = check(h, typ, data, id)
+	}
+	if err != nil && !errors.Is(err, errBigDelta) && !errors.Is(err, errDeltaDeep) {
+		if typ, data, err = p.resolveChecked(db, f, off, err, left); err == nil {
+			err = check(h, typ, data, id)
 		}
+	}
+	if err == nil {
 		_, err = w.Write(data)
 		return typ, int64(len(data)), err
 	}

@@ -14,19 +14,15 @@ var errBigDelta = errors.New("delta of a big object")
 // resolve rebuilds the object of a delta that lies at off. Its base, the base of
 // that, and so on are found first, down to one that is whole or that was rebuilt a
 // short time ago, and then made again from the bottom up: so neighbours in a chain,
-// which lie and are read one after the other, cost one step each. What is damaged of
-// the chain is looked for elsewhere. The bytes are
+// which lie and are read one after the other, cost one step each. The bytes are
 // shared with others that read, and must not be changed. Left is how many bases that
 // lie in other packs may still be read.
 func (p *pack) resolve(db *DB, f packFile, off int64, e entry, left *int) (Type, []byte, error) {
 	chain, typ, data, err := p.descend(db, f, off, e, left)
-	if err == nil {
-		typ, data, err = p.build(db, f, chain, typ, data)
+	if err != nil {
+		return 0, nil, err
 	}
-	if err == nil || errors.Is(err, errBigDelta) || errors.Is(err, errDeltaDeep) {
-		return typ, data, err
-	}
-	return p.buildElsewhere(db, f, chain, err, left)
+	return p.build(db, f, chain, typ, data)
 }
 
 // descend finds the deltas down to what the last of them lies on.
