@@ -160,9 +160,7 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 	if decision.Fallback {
 		d.add(Warning, "fallback", decision.Refusal.Error(), "rollbacks use "+decision.Used+" instead; mend evoseal.target")
 	}
-	if err := d.sweep(decision.Target); err != nil {
-		return err
-	}
+	d.sweep(decision.Target)
 	if err := s.MendSlots(slotPaths(decision.Target)...); err != nil {
 		return err
 	}
@@ -178,13 +176,13 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 }
 
 // sweep removes what dead runs left beside the target, and tells what can't be removed.
-func (d *Diagnosis) sweep(t *safety.Target) error {
-	_, err := t.Sweep()
-	if errors.Is(err, safety.ErrLeftovers) {
+func (d *Diagnosis) sweep(t *safety.Target) {
+	switch _, err := t.Sweep(); {
+	case errors.Is(err, safety.ErrLeftovers):
 		d.add(Warning, "leftovers", err.Error(), "its owner, or root, can remove it; until then it takes room and nothing else")
-		return nil
+	case err != nil:
+		d.add(Fatal, "target", fmt.Sprintf("what an earlier rollback left half done can't be finished: %v", err), "no rollback can use the target until that is possible")
 	}
-	return err
 }
 
 // examineSlot compares what the target holds with what was written into it.

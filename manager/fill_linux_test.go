@@ -69,9 +69,45 @@ func TestTreeThatCanNotBeRemoved(t *testing.T) {
 	if _, err := m.Undo(ctx, UndoRequest{}); err != nil || w.target("a") != "2" {
 		t.Errorf("undo: %v; a is %q", err, w.target("a"))
 	}
-	d, err := m.Doctor(ctx)
+	w.wantFinding(m, "leftovers", Warning)
+}
+
+// TestPreviousThatCanNotBeMoved has a tree before the target's that can't even be
+// renamed: doctor tells it, and goes on.
+func TestPreviousThatCanNotBeMoved(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	m := w.manager(Options{})
+	for _, version := range []string{"v1", "v2", "v3"} {
+		w.write("a", version)
+		w.checkpoint(m, version)
+	}
+	previous := filepath.Join(w.dir, ".evoseal/rollback_target.previous")
+	for _, version := range []string{"v1", "v2", "v3"} {
+		if version == "v3" {
+			w.setFlags(previous, immutable)
+			t.Cleanup(func() { w.setFlags(previous, 0) })
+		}
+		_, err := m.Rollback(ctx, RollbackRequest{Version: version})
+		w.must(err)
+	}
+	if got := w.target("a"); got != "v3" {
+		t.Errorf("a is %q", got)
+	}
+	w.wantFinding(m, "target", Fatal)
+	w.setFlags(previous, 0)
+	r, err := m.Rollback(ctx, RollbackRequest{Version: "v1"})
 	w.must(err)
-	if !slices.ContainsFunc(d.Findings, func(f Ailment) bool { return f.Code == "leftovers" && f.Severity == Warning }) {
-		t.Errorf("doctor finds %+v", d.Findings)
+	if got := w.target("a"); got != "v1" || !r.HasPrevious {
+		t.Errorf("a is %q: %+v", got, r)
+	}
+}
+
+func (w *world) wantFinding(m *Manager, code string, severity Severity) {
+	w.Helper()
+	d, err := m.Doctor(context.Background())
+	w.must(err)
+	if !slices.ContainsFunc(d.Findings, func(f Ailment) bool { return f.Code == code && f.Severity == severity }) {
+		w.Errorf("doctor finds %+v", d.Findings)
 	}
 }
