@@ -57,6 +57,7 @@ type UnsafeError struct {
 	Path     string // the path as it was asked for
 	Resolved string // the place that it leads to; "" when it leads nowhere
 	Rule     Rule
+	Blocker  string // what is in the way, where that isn't the place itself but lies beside it
 	Detail   string // why the rule applies, as the end of a sentence about the path
 	Err      error  // the cause, for [RuleUnresolved]; may be nil
 }

@@ -41,6 +41,7 @@ type inspection struct {
 	adopt   bool     // the user named a directory that the engine did not make
 	dir     *os.File // the target itself, when it is an existing directory
 	found   found
+	blocker string // what is in the way beside the target
 }
 
 // check returns why its rule refuses the target, or "".
@@ -84,7 +85,7 @@ func (in *inspection) apply() error {
 			return err
 		}
 		if detail != "" {
-			return &UnsafeError{Op: "target", Path: in.asked, Resolved: in.target.path(), Rule: r.rule, Detail: detail}
+			return &UnsafeError{Op: "target", Path: in.asked, Resolved: in.target.path(), Rule: r.rule, Blocker: in.blocker, Detail: detail}
 		}
 	}
 	return nil
@@ -283,6 +284,7 @@ func checkOurs(in *inspection) (string, error) {
 	previous := filepath.Base(in.target.path()) + previousSuffix
 	kind, err := in.guard.whoseAt(parent, previous)
 	if err == nil && kind == foreign {
+		in.blocker = in.target.path() + previousSuffix
 		return fmt.Sprintf("%q beside it is needed for the previous tree, and the engine did not make what is there", previous), nil
 	}
 	return "", err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -203,8 +204,9 @@ func (c *call) unsafeHint(u *safety.UnsafeError) string {
 		return "go to the project's directory, or allow this one: git config --global --add evoseal.allowProject " + shellQuote(u.Path)
 	case u.Rule == safety.RuleProject && c.insideOf(u.Resolved):
 		return "leave the directory first: cd " + shellQuote(filepath.Dir(u.Resolved))
-	case u.Rule == safety.RuleNotOurs && c.isDefaultTarget(u.Resolved):
-		return "put it away, for it is not what a rollback made: mv " + c.shownPath(u.Resolved) + " " + c.shownPath(u.Resolved+".mine")
+	case u.Rule == safety.RuleNotOurs && (u.Blocker != "" || c.isDefaultTarget(u.Resolved)):
+		path := cmp.Or(u.Blocker, u.Resolved)
+		return "put it away, for it is not what a rollback made: mv " + c.shownPath(path) + " " + c.shownPath(path+".mine")
 	case u.Rule == safety.RuleNotOurs:
 		return "name an empty or new directory, or add --adopt: what lies there is then kept beside it"
 	}
