@@ -32,7 +32,8 @@ func (c *Config) read(path, gitDir string) {
 	c.readFile(path, gitDir, 0)
 }
 
-// readFile adds a file's values. One that is missing or malformed adds nothing:
+// readFile adds a file's values. One that is missing or malformed adds nothing, and the
+// latter is a problem to be told:
 // a broken global configuration must not stand between a user and a rollback. At
 // includes that lead too deep, as where a file includes itself, git gives up; nothing
 // more is included then.

@@ -160,7 +160,9 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 	if decision.Fallback {
 		d.add(Warning, "fallback", decision.Refusal.Error(), "rollbacks use "+decision.Used+" instead; mend evoseal.target")
 	}
-	d.sweep(decision.Target)
+	removed, err := decision.Target.Sweep()
+	m.tellSwept(removed)
+	d.leftBeside(err)
 	if err := s.MendSlots(slotPaths(decision.Target)...); err != nil {
 		return err
 	}
@@ -175,9 +177,9 @@ func (m *Manager) examineTarget(ctx context.Context, s *gitstore.Store, d *Diagn
 	return examineSlot(ctx, s, dir, d)
 }
 
-// sweep removes what dead runs left beside the target, and tells what can't be removed.
-func (d *Diagnosis) sweep(t *safety.Target) {
-	switch _, err := t.Sweep(); {
+// leftBeside tells why dead runs left something beside the target that is still there.
+func (d *Diagnosis) leftBeside(err error) {
+	switch {
 	case errors.Is(err, safety.ErrLeftovers):
 		d.add(Warning, "leftovers", err.Error(), "its owner, or root, can remove it; until then it takes room and nothing else")
 	case err != nil:

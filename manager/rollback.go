@@ -239,14 +239,18 @@ func (m *Manager) tidy(s *gitstore.Store, t *safety.Target) error {
 // as files that another user made in an older tree, is told and left.
 func (m *Manager) sweep(t *safety.Target) error {
 	removed, err := t.Sweep()
-	if len(removed) > 0 {
-		m.log.Info("removed what a dead process left", "paths", removed)
-	}
+	m.tellSwept(removed)
 	if errors.Is(err, safety.ErrLeftovers) {
 		m.log.Warn("what an older rollback left beside the target can't be removed; its owner can", "error", err)
 		return nil
 	}
 	return err
+}
+
+func (m *Manager) tellSwept(removed []string) {
+	if len(removed) > 0 {
+		m.log.Info("removed what a dead process left", "paths", removed)
+	}
 }
 
 func slotPaths(t *safety.Target) []string {

@@ -210,10 +210,14 @@ func (t *Target) refuseForeign(name string) error {
 	if err != nil || kind != foreign {
 		return err
 	}
-	return &UnsafeError{
+	refusal := &UnsafeError{
 		Op: "target", Path: filepath.Join(filepath.Dir(t.path), name), Rule: RuleNotOurs,
 		Detail: "the engine did not make what it holds; move it away first",
 	}
+	if name != t.base {
+		refusal.Blocker = refusal.Path
+	}
+	return refusal
 }
 
 // SwapPrevious exchanges the target with the tree before it, atomically where

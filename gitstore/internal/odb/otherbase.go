@@ -38,8 +38,11 @@ func (p *pack) resolveChecked(db *DB, f packFile, off int64, cause error, left *
 			continue
 		}
 		data = nil
+		if !known {
+			continue
+		}
 		var other smallWriter
-		if t, err := db.readElsewhere(id, p.name, &other, left); known && err == nil {
+		if t, err := db.readElsewhere(id, p.name, &other, left); err == nil {
 			typ, data = t, other.Bytes()
 		}
 	}
